@@ -1,0 +1,18 @@
+"""What this package offers to the registry."""
+
+from xpmd.hookspecs import Component, hookimpl
+
+
+@hookimpl
+def xpmd_components(api: tuple[int, int]) -> list[Component]:
+    """Describe the backend."""
+    return [
+        Component(
+            "backend",
+            "jax",
+            "xpmd_jax.backend:JaxBackend",
+            backends=("jax",),
+            summary="JAX, compiled, on CPU, GPU and TPU",
+            modules=("jax", "jaxlib"),
+        )
+    ]

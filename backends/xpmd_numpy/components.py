@@ -1,0 +1,18 @@
+"""What this package offers to the registry."""
+
+from xpmd.hookspecs import Component, hookimpl
+
+
+@hookimpl
+def xpmd_components(api: tuple[int, int]) -> list[Component]:
+    """Describe the backend."""
+    return [
+        Component(
+            "backend",
+            "numpy",
+            "xpmd_numpy.backend:NumpyBackend",
+            backends=("numpy",),
+            summary="NumPy, with the differentiation of xpmd_autodiff",
+            modules=("numpy",),
+        )
+    ]

@@ -1,0 +1,77 @@
+"""PyTorch as a backend: eager, with its own differentiation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from xpmd.backend import Arrays, Backend, Capabilities
+from xpmd_torch import arrays
+
+if arrays.availability() is None:
+    from xpmd_torch import derivatives, scatter
+
+Array = Any
+
+
+class TorchBackend(Backend):
+    """PyTorch 2.4 or later."""
+
+    name: ClassVar[str] = "torch"
+    capabilities = Capabilities(
+        native_ad=True, in_place=False, pair_layout="half", devices=("cpu", "cuda", "mps")
+    )
+
+    availability = staticmethod(arrays.availability)
+
+    def xp(self, *xs: Array) -> Any:
+        return arrays.namespace
+
+    def asarray(self, value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
+        return arrays.asarray(value, dtype=dtype, device=device)
+
+    def is_array(self, value: Any) -> bool:
+        return arrays.is_array(value)
+
+    def to_numpy(self, array: Array) -> Any:
+        return arrays.to_numpy(array)
+
+    def dtype_name(self, array: Array) -> str:
+        return arrays.dtype_name(array)
+
+    def synchronize(self, array: Array) -> None:
+        arrays.synchronize(array)
+
+    def stop_gradient(self, array: Array) -> Array:
+        return array.detach()
+
+    def radial(self, function: Callable[[Array], Array], at: Array) -> Array:
+        return derivatives.radial(function, at)
+
+    def vjp(self, function: Callable[..., Arrays], *xs: Array) -> Any:
+        return derivatives.vjp(function, *xs)
+
+    def jvp(self, function: Callable[..., Arrays], xs: Arrays, tangents: Arrays) -> Any:
+        return derivatives.jvp(function, xs, tangents)
+
+    def custom_vjp(
+        self,
+        primal: Callable[..., Arrays],
+        forward: Callable[..., tuple[Arrays, Any]],
+        backward: Callable[[Any, Arrays], Sequence[Array | None]],
+    ) -> Callable[..., Arrays]:
+        return derivatives.custom_vjp(primal, forward, backward)
+
+    def value_and_grad(
+        self, function: Callable[..., tuple[Array, Arrays]], xs: Arrays
+    ) -> tuple[Array, Arrays, Arrays]:
+        return derivatives.value_and_grad(function, xs)
+
+    def index_add(self, n_rows: int, rows: Array, values: Array) -> Array:
+        return scatter.index_add(n_rows, rows, values)
+
+    def nonzero_padded(self, mask: Array, size: int) -> tuple[Array, Array]:
+        return scatter.nonzero_padded(mask, size)
+
+    def erf(self, array: Array) -> Array:
+        return scatter.erf(array)

@@ -1,0 +1,133 @@
+"""Derivatives by torch.autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from xpmd.errors import GradientError
+
+Array = Any
+Arrays = tuple[Any, ...]
+
+
+def radial(function: Callable[[Array], Array], at: Array) -> Array:
+    """Return the elementwise derivative; differentiable again if gradients are being followed."""
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # An alias, so that what reaches `at` by other ways is not counted.
+        inner = at.view_as(at) if at.requires_grad and again else at.detach().requires_grad_(True)
+        value = function(inner)
+        if not value.requires_grad:
+            return torch.zeros_like(at)
+        (slope,) = torch.autograd.grad(
+            value.sum(), inner, create_graph=again, allow_unused=True, materialize_grads=True
+        )
+    return slope if again else slope.detach()
+
+
+def _followed(x: Array, again: bool) -> Array:
+    if not x.is_floating_point():
+        return x
+    return x.view_as(x) if x.requires_grad and again else x.detach().requires_grad_(True)
+
+
+def vjp(
+    function: Callable[..., Arrays], *xs: Array
+) -> tuple[Arrays, Callable[[Sequence[Array | None]], tuple[Array | None, ...]]]:
+    """Return outputs and the pull of cotangents, `None` for integer inputs."""
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        inner = tuple(_followed(x, again) for x in xs)
+        outs = function(*inner)
+
+    def pull(cotangents: Sequence[Array | None]) -> tuple[Array | None, ...]:
+        pairs = [
+            (out, cotangent)
+            for out, cotangent in zip(outs, cotangents, strict=True)
+            if cotangent is not None and out.requires_grad
+        ]
+        floats = [x for x in inner if x.is_floating_point()]
+        if pairs and floats:
+            found = torch.autograd.grad(
+                [out for out, _ in pairs],
+                floats,
+                [cotangent for _, cotangent in pairs],
+                create_graph=again,
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+        else:
+            found = tuple(torch.zeros_like(x) for x in floats)
+        slopes = iter(found)
+        return tuple(next(slopes) if x.is_floating_point() else None for x in inner)
+
+    if again:
+        return outs, pull
+    return tuple(out.detach() for out in outs), pull
+
+
+def jvp(function: Callable[..., Arrays], xs: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
+    """Return outputs and tangents by forward-mode differentiation."""
+    forward_ad = torch.autograd.forward_ad
+    with forward_ad.dual_level():
+        duals = [forward_ad.make_dual(x, t) for x, t in zip(xs, tangents, strict=True)]
+        parts = [forward_ad.unpack_dual(out) for out in function(*duals)]
+        outs = tuple(part.primal for part in parts)
+        found = tuple(
+            torch.zeros_like(part.primal) if part.tangent is None else part.tangent for part in parts
+        )
+    return outs, found
+
+
+def custom_vjp(
+    primal: Callable[..., Arrays],
+    forward: Callable[..., tuple[Arrays, Any]],
+    backward: Callable[[Any, Arrays], Sequence[Array | None]],
+) -> Callable[..., Arrays]:
+    """Return a function with its own reverse rule; `primal` runs where no gradient is followed."""
+
+    class Rule(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *xs: Array) -> Any:
+            outs, ctx.residuals = forward(*(x.detach() for x in xs))
+            ctx.set_materialize_grads(False)
+            return tuple(outs)
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx: Any, *cotangents: Array) -> Any:
+            with torch.no_grad():
+                return tuple(backward(ctx.residuals, cotangents))
+
+    def call(*xs: Array) -> Arrays:
+        if torch.is_grad_enabled() and any(x.requires_grad for x in xs):
+            return tuple(Rule.apply(*xs))  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            return tuple(primal(*xs))
+
+    return call
+
+
+def value_and_grad(
+    function: Callable[..., tuple[Array, Arrays]], xs: Arrays
+) -> tuple[Array, Arrays, Arrays]:
+    """Differentiate `(value, extra) = function(*xs)` in reverse."""
+    with torch.enable_grad():
+        inner = tuple(x.detach().requires_grad_(True) for x in xs)
+        value, extra = function(*inner)
+    if not isinstance(value, torch.Tensor) or not value.requires_grad:
+        raise GradientError(
+            "The loss depends on none of the parameters through a differentiable path: look for "
+            "float(), .item(), .detach() or .numpy() in the loss."
+        )
+    found = torch.autograd.grad(value, inner, allow_unused=True)
+    if all(slope is None for slope in found):
+        raise GradientError("The loss depends on none of the parameters.")
+    slopes = tuple(
+        torch.zeros_like(x) if slope is None else slope for x, slope in zip(xs, found, strict=True)
+    )
+    return value.detach(), slopes, tuple(x.detach() for x in extra)

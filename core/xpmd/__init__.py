@@ -1,0 +1,130 @@
+"""Differentiable molecular simulation on any array library."""
+
+from xpmd import mixing, plugins, units
+from xpmd.atoms import Atoms
+from xpmd.backend import Backend, Capabilities, backend, backend_of
+from xpmd.boundary import Boundary
+from xpmd.coupling import Coupling
+from xpmd.cutoffs import (
+    CubicSplineCutoff,
+    Cutoff,
+    DistanceCutoff,
+    NoCutoff,
+    PolynomialCutoff,
+    ShiftedForceCutoff,
+    ShiftedPotentialCutoff,
+)
+from xpmd.errors import (
+    BackendError,
+    GradientError,
+    NeighborOverflowError,
+    PluginError,
+    SimulationError,
+    XpmdError,
+)
+from xpmd.exclusions import Exclusions, bonded_pairs
+from xpmd.general import GeneralInteraction
+from xpmd.gradient import grad, value_and_grad
+from xpmd.gradient_strategy import GradientStrategy, LossStrategy, TrajectoryStrategy
+from xpmd.hookspecs import Component, hookimpl
+from xpmd.minimize import minimize
+from xpmd.module import Module, indices, static
+from xpmd.neighbor_finder import CutoffNeighborFinder, NeighborFinder
+from xpmd.neighbor_list import NeighborList
+from xpmd.observables.mean_min_separation import mean_min_separation
+from xpmd.observables.radial_distribution import radial_distribution
+from xpmd.observables.radius_of_gyration import radius_of_gyration
+from xpmd.observe import Observe
+from xpmd.orthorhombic_boundary import CubicBoundary, RectangularBoundary
+from xpmd.pairwise import PairwiseInteraction
+from xpmd.placement import place_atoms
+from xpmd.plugins import create
+from xpmd.progress import Progress
+from xpmd.properties import (
+    forces,
+    kinetic_energy,
+    potential_energy,
+    pressure,
+    temperature,
+    virial,
+)
+from xpmd.reporter import Reporter
+from xpmd.result import Result
+from xpmd.simulate import simulate
+from xpmd.simulator import Simulator, State
+from xpmd.special_pairs import SpecialPairs
+from xpmd.specific import SpecificInteraction
+from xpmd.system import System
+from xpmd.triclinic_boundary import TriclinicBoundary
+from xpmd.velocities import random_velocities
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Atoms",
+    "Backend",
+    "BackendError",
+    "Boundary",
+    "Capabilities",
+    "Component",
+    "Coupling",
+    "CubicBoundary",
+    "CubicSplineCutoff",
+    "Cutoff",
+    "CutoffNeighborFinder",
+    "DistanceCutoff",
+    "Exclusions",
+    "GeneralInteraction",
+    "GradientError",
+    "GradientStrategy",
+    "LossStrategy",
+    "Module",
+    "NeighborFinder",
+    "NeighborList",
+    "NeighborOverflowError",
+    "NoCutoff",
+    "Observe",
+    "PairwiseInteraction",
+    "PluginError",
+    "PolynomialCutoff",
+    "Progress",
+    "RectangularBoundary",
+    "Reporter",
+    "Result",
+    "ShiftedForceCutoff",
+    "ShiftedPotentialCutoff",
+    "SimulationError",
+    "Simulator",
+    "SpecialPairs",
+    "SpecificInteraction",
+    "State",
+    "System",
+    "TrajectoryStrategy",
+    "TriclinicBoundary",
+    "XpmdError",
+    "backend",
+    "backend_of",
+    "bonded_pairs",
+    "create",
+    "forces",
+    "grad",
+    "hookimpl",
+    "indices",
+    "kinetic_energy",
+    "mean_min_separation",
+    "minimize",
+    "mixing",
+    "place_atoms",
+    "plugins",
+    "potential_energy",
+    "pressure",
+    "radial_distribution",
+    "radius_of_gyration",
+    "random_velocities",
+    "simulate",
+    "static",
+    "temperature",
+    "units",
+    "value_and_grad",
+    "virial",
+]

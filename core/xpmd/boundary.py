@@ -1,0 +1,132 @@
+"""A boundary says which image of an atom another atom sees, and where the box ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from xpmd.module import Module
+
+Array = Any
+
+
+class Boundary(Module):
+    """Base of the boundaries; lengths in nm.
+
+    Displacements travel as one array per component, because an array of short vectors costs five
+    times as much on every backend.
+    """
+
+    @property
+    def dimensions(self) -> int:
+        """Number of dimensions of space."""
+        raise NotImplementedError
+
+    @property
+    def periodic(self) -> tuple[bool, ...]:
+        """Which directions repeat."""
+        raise NotImplementedError
+
+    def nearest(self, displacement: Sequence[Array], *, xp: Any) -> tuple[Array, ...]:
+        """Return the components of the shortest image of a displacement."""
+        raise NotImplementedError
+
+    def fractional(self, position: Sequence[Array], *, xp: Any) -> tuple[Array, ...]:
+        """Return coordinates along the cell vectors: 1 is a whole vector, open directions stay nm."""
+        raise NotImplementedError
+
+    def shift(
+        self, position: Sequence[Array], images: Sequence[Array | None], *, xp: Any
+    ) -> tuple[Array, ...]:
+        """Move a position back by whole numbers of cell vectors, `None` for open directions."""
+        raise NotImplementedError
+
+    def volume(self) -> Array:
+        """Return the volume in nm^d."""
+        raise NotImplementedError
+
+    def cell_vectors(self) -> list[list[float]] | None:
+        """Return the cell vectors as rows of numbers; `None` if a side is open or unknown now."""
+        raise NotImplementedError
+
+    def side_lengths(self) -> tuple[float, ...]:
+        """Return the extent along each axis as numbers, `inf` where open."""
+        raise NotImplementedError
+
+    def widths(self) -> tuple[float, ...]:
+        """Return the distances between opposite faces as numbers, `inf` where open or unknown."""
+        raise NotImplementedError
+
+    def wrap(self, coords: Array, *, xp: Any) -> Array:
+        """Return coordinates `(n, d)` moved into the cell by whole cell vectors."""
+        position = [coords[..., k] for k in range(self.dimensions)]
+        images = [
+            xp.floor(part) if repeats else None
+            for part, repeats in zip(
+                self.fractional(position, xp=xp), self.periodic, strict=True
+            )
+        ]
+        return xp.stack(self.shift(position, images, xp=xp), axis=-1)
+
+    def displacement(self, start: Array, end: Array, *, xp: Any = None) -> Array:
+        """Return end - start under the minimum image.
+
+        Args:
+            start, end: positions `(..., d)`, nm.
+            xp: namespace of the arrays; found from them if left out.
+        """
+        if xp is None:
+            from xpmd.backend import backend_of
+
+            xp = backend_of(start, end).xp(start, end)
+        difference = end - start
+        parts = [difference[..., k] for k in range(self.dimensions)]
+        return xp.stack(self.nearest(parts, xp=xp), axis=-1)
+
+
+class StrainedBoundary(Boundary):
+    """A boundary deformed by a small strain, x -> x (1 + strain), right to first order in it.
+
+    Exists to take the derivative of an energy with respect to strain, for any boundary.
+    """
+
+    base: Boundary
+    strain: Array
+
+    @property
+    def dimensions(self) -> int:
+        return self.base.dimensions
+
+    @property
+    def periodic(self) -> tuple[bool, ...]:
+        return self.base.periodic
+
+    def _deform(self, parts: Sequence[Array], sign: float) -> tuple[Array, ...]:
+        axes = range(len(parts))
+        return tuple(
+            parts[b] + sum(sign * parts[a] * self.strain[a, b] for a in axes) for b in axes
+        )
+
+    def nearest(self, displacement: Sequence[Array], *, xp: Any) -> tuple[Array, ...]:
+        return self._deform(self.base.nearest(self._deform(displacement, -1.0), xp=xp), 1.0)
+
+    def fractional(self, position: Sequence[Array], *, xp: Any) -> tuple[Array, ...]:
+        return self.base.fractional(self._deform(position, -1.0), xp=xp)
+
+    def shift(
+        self, position: Sequence[Array], images: Sequence[Array | None], *, xp: Any
+    ) -> tuple[Array, ...]:
+        return self._deform(self.base.shift(self._deform(position, -1.0), images, xp=xp), 1.0)
+
+    def volume(self) -> Array:
+        trace = sum(self.strain[a, a] for a in range(self.dimensions))
+        return self.base.volume() * (1.0 + trace)
+
+    def cell_vectors(self) -> list[list[float]] | None:
+        return self.base.cell_vectors()
+
+    def side_lengths(self) -> tuple[float, ...]:
+        return self.base.side_lengths()
+
+    def widths(self) -> tuple[float, ...]:
+        return self.base.widths()

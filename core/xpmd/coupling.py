@@ -1,0 +1,46 @@
+"""The contract of a coupling: what a thermostat or barostat does after each completed step."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from xpmd.concrete import require_positive
+from xpmd.module import Module
+from xpmd.noise import Noise
+from xpmd.units import magnitude
+
+Array = Any
+
+
+class Coupling(Module):
+    """Base of the thermostats and barostats."""
+
+    #: Names of fields that must be positive (True: or zero).
+    positive_fields: ClassVar[dict[str, bool]] = {}
+
+    #: False if no noise is drawn; `noise` may then be `None`.
+    stochastic: ClassVar[bool] = True
+
+    #: Fields given as quantities, with their dimension.
+    quantities: ClassVar[dict[str, str]] = {"temperature": "temperature", "tau": "time"}
+
+    def __post_init__(self) -> None:
+        for name, dimension in self.quantities.items():
+            if name in self._dynamic_names:
+                value = magnitude(getattr(self, name), dimension, name=name)
+                object.__setattr__(self, name, value)
+        for name, allow_zero in self.positive_fields.items():
+            require_positive(name, getattr(self, name), allow_zero=allow_zero)
+
+    def apply(
+        self, state: Any, system: Any, dt: Array, t: Any, noise: Noise, stream: int, *, xp: Any
+    ) -> tuple[Any, tuple[Array, ...]]:
+        """Return the state after the coupling acted, and what undoing it would need.
+
+        Args:
+            state: the `State` after the completed step.
+            dt: time step, ps.
+            t: number of the step.
+            noise: random numbers of this step; use `stream`.
+        """
+        raise NotImplementedError

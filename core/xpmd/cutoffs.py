@@ -1,0 +1,149 @@
+"""Cutoffs: how a pair energy V(r) ends. Each changes V inside its reach; the core cuts beyond it.
+
+Formulas as in the Molly.jl documentation and, for the polynomial switch, the OpenMM user guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from xpmd.concrete import concrete, require_positive
+from xpmd.module import Module, static
+from xpmd.units import magnitude
+
+Array = Any
+#: V(r), elementwise.
+Potential = Callable[[Array], Array]
+#: Elementwise derivative of a function at a point.
+Derivative = Callable[[Potential, Array], Array]
+
+
+class Cutoff(Module):
+    """Base of the cutoffs."""
+
+    #: False where the force jumps at the reach, so that energy is not conserved across it.
+    continuous_force = True
+
+    @property
+    def reach(self) -> Array | None:
+        """Distance beyond which the energy is zero, nm; `None` if there is none."""
+        return None
+
+    def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
+        """Return the energy at distances within reach.
+
+        Args:
+            potential: V(r), elementwise.
+            r: distances of any shape, nm.
+            derivative: elementwise derivative of a function at a point.
+            xp: array namespace.
+        """
+        raise NotImplementedError
+
+
+class NoCutoff(Cutoff):
+    """V(r) at every distance."""
+
+    def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
+        return potential(r)
+
+
+class DistanceCutoff(Cutoff):
+    """V(r) up to and including r = rc, then nothing.
+
+    Energy and force jump at rc. The distance is static: the loss moves with it only through jumps,
+    whose derivative would be a silent zero.
+    """
+
+    distance: float = static()
+    continuous_force = False
+
+    def __post_init__(self) -> None:
+        distance = concrete(magnitude(self.distance, "length"))
+        if distance is None or isinstance(distance, list):
+            raise TypeError(
+                "DistanceCutoff: `distance` must be a plain number, because a sharp cutoff has no "
+                "derivative; use a shifted or switched cutoff to differentiate with respect to it."
+            )
+        require_positive("distance", distance)
+        object.__setattr__(self, "distance", distance)
+
+    @property
+    def reach(self) -> Array | None:
+        return self.distance
+
+    def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
+        return potential(r)
+
+
+class _SmoothCutoff(Cutoff):
+    """A cutoff whose distance is a parameter."""
+
+    @property
+    def reach(self) -> Array | None:
+        return self.distance  # type: ignore[attr-defined]
+
+    def __post_init__(self) -> None:
+        for name in self._dynamic_names:
+            value = magnitude(getattr(self, name), "length")
+            require_positive(name, value)
+            object.__setattr__(self, name, value)
+        inner, outer = concrete(getattr(self, "activation", None)), concrete(self.reach)
+        if inner is not None and outer is not None and inner >= outer:
+            raise ValueError(f"`activation` = {inner} must be below `distance` = {outer}.")
+
+
+class ShiftedPotentialCutoff(_SmoothCutoff):
+    """V(r) - V(rc)."""
+
+    distance: Array
+    continuous_force = False
+
+    def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
+        return potential(r) - potential(_filled(r, self.distance, xp))
+
+
+class ShiftedForceCutoff(_SmoothCutoff):
+    """V(r) - V(rc) - (r - rc) V'(rc): energy and force end at zero."""
+
+    distance: Array
+
+    def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
+        end = _filled(r, self.distance, xp)
+        return potential(r) - potential(end) - (r - end) * derivative(potential, end)
+
+
+class CubicSplineCutoff(_SmoothCutoff):
+    """V(r) up to ra, then the cubic through V(ra), V'(ra) that ends flat at zero at rc.
+
+    (2t^3 - 3t^2 + 1) V(ra) + (t^3 - 2t^2 + t)(rc - ra) V'(ra), t = (r - ra)/(rc - ra).
+    """
+
+    activation: Array
+    distance: Array
+
+    def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
+        start = _filled(r, self.activation, xp)
+        span = self.distance - self.activation
+        t = (r - start) / span
+        value, slope = potential(start), derivative(potential, start)
+        cubic = (2 * t**3 - 3 * t**2 + 1) * value + (t**3 - 2 * t**2 + t) * span * slope
+        return xp.where(r <= start, potential(r), cubic)
+
+
+class PolynomialCutoff(_SmoothCutoff):
+    """S(t) V(r), S = 1 - 6t^5 + 15t^4 - 10t^3, t = (r - ra)/(rc - ra) between ra and rc."""
+
+    activation: Array
+    distance: Array
+
+    def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
+        t = (r - self.activation) / (self.distance - self.activation)
+        t = xp.where(t > 0, t, xp.zeros_like(t))
+        return (1 - 6 * t**5 + 15 * t**4 - 10 * t**3) * potential(r)
+
+
+def _filled(like: Array, value: Array, xp: Any) -> Array:
+    """Return `value` at every place of `like`, keeping its gradient."""
+    return xp.zeros_like(like) + value

@@ -1,0 +1,47 @@
+"""The errors xpmd raises on purpose: each says what was given, what is possible and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class XpmdError(Exception):
+    """Base of every error that is not a plain `ValueError` or `TypeError`."""
+
+
+class BackendError(XpmdError, ValueError):
+    """A backend is unknown or unavailable, or arrays of two of them were mixed."""
+
+
+class SimulationError(XpmdError, RuntimeError):
+    """A simulation produced a number that is not finite, or a force that explodes.
+
+    Attributes:
+        step: the first step whose state is bad.
+        atom: index of the worst atom, or `None`.
+        system: the last good `System`, or `None` if the start itself was bad.
+    """
+
+    def __init__(
+        self, message: str, *, step: int | None = None, atom: int | None = None, system: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.step = step
+        self.atom = atom
+        self.system = system
+
+
+class NeighborOverflowError(XpmdError, RuntimeError):
+    """A neighbor list outgrew a capacity that could not be enlarged."""
+
+
+class GradientError(XpmdError, RuntimeError):
+    """A derivative was asked for that does not exist or cannot be computed this way."""
+
+
+class PluginError(XpmdError, RuntimeError):
+    """A plugin could not be loaded or used; names the distribution it came from."""
+
+    def __init__(self, message: str, *, distribution: str | None = None) -> None:
+        super().__init__(message)
+        self.distribution = distribution

@@ -1,0 +1,87 @@
+"""Energies, forces and virials of all interactions of a System together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xpmd.general import general_virial
+from xpmd.neighbor_list import NeighborList
+from xpmd.pairwise import PairGeometry, pair_energy, pair_factor, pair_geometry
+from xpmd.specific import specific_terms
+
+Array = Any
+
+
+def total_energy(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any) -> Array:
+    """Return the potential energy at `coords`, kJ/mol."""
+    backend = system.backend
+    total = 0.0 * xp.sum(coords)
+    if system.pairwise:
+        geometry = pair_geometry(coords, system.boundary, neighbors, xp=xp)
+        total = total + pair_energy(
+            system.pairwise, system.atoms, geometry, neighbors, backend=backend, xp=xp
+        )
+    for interaction in system.specific:
+        terms = specific_terms(interaction, system, coords, backend=backend, xp=xp, forces=False)
+        total = total + terms.energy
+    for interaction in system.general:
+        total = total + interaction.energy(coords, system, neighbors, xp=xp)
+    return total
+
+
+def total_forces(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any) -> Array:
+    """Return the forces `(n, d)` at `coords`, kJ/mol/nm."""
+    backend = system.backend
+    n_atoms, dimensions = coords.shape[0], system.boundary.dimensions
+    components: list[Any] = [None] * dimensions
+    if system.pairwise:
+        geometry, factor = _pair_forces(system, coords, neighbors, xp)
+        components = [
+            neighbors.sum_on_atoms(factor * part, n_atoms, backend=backend, xp=xp)
+            for part in geometry.parts
+        ]
+    for interaction in system.specific:
+        terms = specific_terms(interaction, system, coords, backend=backend, xp=xp, forces=True)
+        components = [
+            new if old is None else old + new
+            for old, new in zip(components, terms.forces or (), strict=True)
+        ]
+    total = xp.zeros_like(coords) if components[0] is None else xp.stack(components, axis=-1)
+    for interaction in system.general:
+        total = total + interaction.forces(coords, system, neighbors, xp=xp)
+    return total
+
+
+def total_virial(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any) -> Array:
+    """Return W = sum r (x) f, `(d, d)`, kJ/mol; positive when repulsive."""
+    backend = system.backend
+    axes = range(system.boundary.dimensions)
+    zero = 0.0 * xp.sum(coords)
+    rows: list[list[Any]] = [[zero for _ in axes] for _ in axes]
+    if system.pairwise:
+        geometry, factor = _pair_forces(system, coords, neighbors, xp)
+        for a in axes:
+            for b in axes:
+                product = geometry.parts[a] * factor * geometry.parts[b]
+                rows[a][b] = rows[a][b] + neighbors.weight * xp.sum(product)
+    for interaction in system.specific:
+        terms = specific_terms(interaction, system, coords, backend=backend, xp=xp, forces=True)
+        for a in axes:
+            for b in axes:
+                rows[a][b] = rows[a][b] + (terms.virial or rows)[a][b]
+    total = xp.stack([xp.stack(row) for row in rows])
+    for interaction in system.general:
+        total = total + general_virial(
+            interaction, coords, system, neighbors, backend=backend, xp=xp
+        )
+    return total
+
+
+def _pair_forces(
+    system: Any, coords: Array, neighbors: NeighborList, xp: Any
+) -> tuple[PairGeometry, Array]:
+    geometry = pair_geometry(coords, system.boundary, neighbors, xp=xp)
+    factor = pair_factor(
+        system.pairwise, system.atoms, geometry, neighbors, backend=system.backend, xp=xp
+    )
+    return geometry, factor

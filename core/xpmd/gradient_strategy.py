@@ -1,0 +1,87 @@
+"""The contracts of a gradient strategy: what the derivative of a simulation is, and how it is found.
+
+A trajectory strategy is the reverse rule of `simulate`: it says what to keep of a chunk on the way
+forward and how to pull cotangents through it on the way back. A loss strategy differentiates a whole
+loss, in which `simulate` then takes its plain path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from contextvars import ContextVar
+from typing import Any
+
+from xpmd.backend import Backend
+from xpmd.module import Module
+from xpmd.program import ChunkResult, ChunkState, Program
+
+Array = Any
+Arrays = tuple[Any, ...]
+
+
+class GradientStrategy(Module):
+    """Base of the gradient strategies; settings are static fields, and nothing else is kept."""
+
+    def key(self) -> Hashable:
+        """Return what distinguishes this strategy from others, for caches."""
+        return (type(self), *(getattr(self, name) for name in self._static_names))
+
+
+class TrajectoryStrategy(GradientStrategy):
+    """Base of the strategies that walk a trajectory backwards, chunk by chunk."""
+
+    def chunk_forward(
+        self, program: Program, leaves: Arrays, state: ChunkState, keys: Array, t0: int, active: int
+    ) -> tuple[ChunkResult, Any]:
+        """Advance by a chunk and return the result and what the way back needs of it."""
+        raise NotImplementedError
+
+    def chunk_backward(
+        self,
+        program: Program,
+        leaves: Arrays,
+        residual: Any,
+        keys: Array,
+        t0: int,
+        active: int,
+        cotangents: Arrays,
+        record_cotangents: Arrays,
+    ) -> tuple[Arrays, Arrays]:
+        """Return cotangents of the float leaves and of the state at the start of the chunk.
+
+        Args:
+            residual: what `chunk_forward` kept.
+            cotangents: of the state at the end of the chunk.
+            record_cotangents: of the records the chunk made.
+        """
+        raise NotImplementedError
+
+
+class LossStrategy(GradientStrategy):
+    """Base of the strategies that treat the loss as a whole."""
+
+    def value_and_grad(
+        self, backend: Backend, loss: Callable[..., tuple[Array, Arrays]], params: Arrays
+    ) -> tuple[Array, Arrays, Arrays]:
+        """Return value, gradient and extra arrays of `value, extra = loss(*params)`."""
+        raise NotImplementedError
+
+
+#: The strategy of the `value_and_grad` that is at work, if any.
+active_strategy: ContextVar[GradientStrategy | None] = ContextVar("active_strategy", default=None)
+
+
+def resolve_strategy(strategy: str | GradientStrategy | None) -> GradientStrategy:
+    """Return a strategy from its name or itself; the active one or "reverse" for `None`."""
+    if strategy is None:
+        strategy = active_strategy.get() or "reverse"
+    if isinstance(strategy, str):
+        from xpmd.plugins import get
+
+        strategy = get("gradient_strategy", strategy)()
+    if isinstance(strategy, type) or not isinstance(strategy, GradientStrategy):
+        raise TypeError(
+            f"`strategy` = {strategy!r} must be the name of a gradient strategy or an instance of one; "
+            "see md.plugins.list('gradient_strategy')."
+        )
+    return strategy

@@ -1,0 +1,109 @@
+"""A component as data: a frozen dataclass whose parameters are the leaves of a pytree."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar, Self, dataclass_transform
+
+import optree
+
+#: The optree namespace in which every component is registered.
+NAMESPACE = "xpmd"
+
+_ROLE = "xpmd_role"
+
+
+def static(
+    default: Any = dataclasses.MISSING, *, init: bool = True, default_factory: Any = None
+) -> Any:
+    """Mark a field as structure: hashable, compiled in, reached by no gradient."""
+    return _field("static", default, init, default_factory)
+
+
+def indices(default: Any = dataclasses.MISSING) -> Any:
+    """Mark a field as integer data: carried as an array, reached by no gradient."""
+    return _field("indices", default, True, None)
+
+
+def _field(role: str, default: Any, init: bool, default_factory: Any) -> Any:
+    metadata = {_ROLE: role}
+    if default_factory is not None:
+        return dataclasses.field(default_factory=default_factory, init=init, metadata=metadata)
+    if default is dataclasses.MISSING:
+        return dataclasses.field(init=init, metadata=metadata)
+    return dataclasses.field(default=default, init=init, metadata=metadata)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(static, indices))
+class Module:
+    """Base of every component: subclassing makes a frozen dataclass and registers it with optree.
+
+    Fields are parameters that gradients reach, unless marked `static()` or `indices()`. An attribute
+    that is not a field raises as soon as the component is used: a parameter hidden in it would get a
+    silent zero for its gradient.
+    """
+
+    _own_init: ClassVar[bool] = False
+    _dynamic_names: ClassVar[tuple[str, ...]] = ()
+    _static_names: ClassVar[tuple[str, ...]] = ()
+    _index_names: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # A hand-written __init__ serves the subclasses of its class, too.
+        cls._own_init = cls._own_init or "__init__" in cls.__dict__
+        # eq=False: comparing arrays is ambiguous, and components are hashed by identity.
+        dataclasses.dataclass(frozen=True, eq=False, init=not cls._own_init)(cls)
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        roles = {field.name: field.metadata.get(_ROLE, "parameter") for field in fields}
+        cls._static_names = tuple(name for name, role in roles.items() if role == "static")
+        cls._dynamic_names = tuple(name for name, role in roles.items() if role != "static")
+        cls._index_names = frozenset(name for name, role in roles.items() if role == "indices")
+        optree.register_pytree_node(cls, _flatten, cls._unflatten, namespace=NAMESPACE)
+
+    @classmethod
+    def _unflatten(cls, metadata: Any, children: Any) -> Self:
+        # Validation is bypassed: the leaves may be tracers, or anything a tree map put there.
+        component = object.__new__(cls)
+        state = component.__dict__
+        state.update(zip(cls._dynamic_names, children, strict=True))
+        state.update(zip(cls._static_names, metadata, strict=True))
+        return component
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, validated like a new one."""
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def with_fields(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed and nothing checked, for values known to fit."""
+        component = object.__new__(type(self))
+        component.__dict__.update(self.__dict__)
+        component.__dict__.update(changes)
+        return component
+
+
+def _flatten(component: Module) -> tuple[Any, Any, Any]:
+    cls = type(component)
+    values = component.__dict__
+    if len(values) != len(cls._dynamic_names) + len(cls._static_names):
+        known = {*cls._dynamic_names, *cls._static_names}
+        extra = sorted(set(values) - known)
+        missing = sorted(known - set(values))
+        raise TypeError(
+            f"{cls.__name__}: the attributes {extra} are not declared as fields and {missing} are "
+            "not set. Declare each value a component holds as a dataclass field; mark what is not a "
+            "parameter with md.static()."
+        )
+    children = [values[name] for name in cls._dynamic_names]
+    metadata = tuple(values[name] for name in cls._static_names)
+    return children, metadata, cls._dynamic_names
+
+
+def flatten(tree: Any) -> tuple[list[Any], optree.PyTreeSpec]:
+    """Return the leaves and the structure of a tree of components, dicts, lists and tuples."""
+    return optree.tree_flatten(tree, namespace=NAMESPACE)
+
+
+def unflatten(structure: optree.PyTreeSpec, leaves: Any) -> Any:
+    """Put leaves back into the structure they were taken from."""
+    return optree.tree_unflatten(structure, leaves)

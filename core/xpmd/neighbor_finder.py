@@ -1,0 +1,122 @@
+"""The contract of a neighbor finder, whose plainest form lists every pair."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Any
+
+from xpmd.backend import Backend
+from xpmd.boundary import Boundary
+from xpmd.concrete import concrete, require_positive
+from xpmd.exclusions import Exclusions
+from xpmd.module import Module, static
+from xpmd.neighbor_list import NeighborList
+from xpmd.units import magnitude
+
+Array = Any
+
+
+class NeighborFinder(Module):
+    """Base of the neighbor finders; by itself it lists all pairs once and for all.
+
+    A finder works in two parts. `plan` looks at actual coordinates and fixes sizes: it runs between
+    compiled chunks. `build` makes the list for a plan: it may run inside compiled code, where nothing
+    can raise, so it reports `overflow` and the driver calls `enlarge` and repeats the chunk.
+    """
+
+    @property
+    def reach(self) -> float:
+        """Largest distance of a pair in the list, nm."""
+        return math.inf
+
+    @property
+    def every(self) -> int | None:
+        """Rebuild at least every so many steps; `None` to go by the distance atoms have moved."""
+        return None
+
+    def plan(
+        self, coords: Array, boundary: Boundary, exclusions: Exclusions | None, *, backend: Backend
+    ) -> Hashable:
+        """Return the sizes a list for these coordinates needs."""
+        return None
+
+    def enlarge(self, plan: Any, neighbors: NeighborList) -> Hashable:
+        """Return a plan with room for what `neighbors` could not hold."""
+        raise NotImplementedError
+
+    def build(
+        self,
+        coords: Array,
+        boundary: Boundary,
+        exclusions: Exclusions | None,
+        plan: Any,
+        *,
+        backend: Backend,
+        xp: Any,
+    ) -> NeighborList:
+        """Return the list of pairs closer than `reach`.
+
+        Args:
+            coords: positions `(n, d)`, nm; no gradient passes.
+            plan: what `plan` or `enlarge` returned.
+        """
+        return all_pairs(coords, exclusions, backend=backend, xp=xp)
+
+
+class CutoffNeighborFinder(NeighborFinder):
+    """Base of the finders that list pairs up to a cutoff.
+
+    Args:
+        cutoff: pairs up to this distance are listed, nm. What it exceeds the interactions' cutoff by
+            is the skin: the list is rebuilt as soon as an atom has moved half of it.
+        every: rebuild also every so many steps.
+        capacity: entries to reserve; found from the coordinates if left out. Needed only where a
+            whole simulation is compiled (`jax.jit`) and the coordinates are unknown.
+    """
+
+    cutoff: float = static()
+    every: int | None = static(None)
+    capacity: int | None = static(None)
+
+    def __post_init__(self) -> None:
+        cutoff = concrete(magnitude(self.cutoff, "length"))
+        if cutoff is None or isinstance(cutoff, list):
+            raise TypeError("`cutoff` of a neighbor finder must be a plain number, nm.")
+        require_positive("cutoff", cutoff)
+        object.__setattr__(self, "cutoff", cutoff)
+        for name in ("every", "capacity"):
+            value = getattr(self, name)
+            if value is not None and (int(value) != value or value < 1):
+                raise ValueError(f"`{name}` = {value} must be a whole number of at least 1, or None.")
+
+    @property
+    def reach(self) -> float:
+        return self.cutoff
+
+
+def all_pairs(
+    coords: Array, exclusions: Exclusions | None, *, backend: Backend, xp: Any
+) -> NeighborList:
+    """List every pair but the excluded ones."""
+    n_atoms = coords.shape[0]
+    device = backend.device_of(coords)
+    atoms = backend.asarray(range(n_atoms), dtype="int32", device=device)
+    row, column = atoms[:, None], atoms[None, :]
+    full = backend.capabilities.pair_layout == "full"
+    mask = (row != column) if full else (row < column)
+    if exclusions is not None:
+        mask = mask & ~exclusions.excludes(row, column, xp=xp)
+    no, none = backend.asarray(False, dtype="bool", device=device), atoms[:0]
+    count = backend.asarray(0, dtype="int32", device=device)
+    if full:
+        return NeighborList(none, none, mask, count, no, coords, layout="dense")
+    size = n_atoms * (n_atoms - 1) // 2
+    flat, found = backend.nonzero_padded(xp.reshape(mask, (-1,)), size)
+    # Without exclusions every entry is a pair, and no mask has to be carried.
+    valid = None
+    if exclusions is not None:
+        places = backend.asarray(range(size), dtype="int32", device=device)
+        valid = places < found
+    divisor = max(n_atoms, 1)
+    return NeighborList(flat // divisor, flat % divisor, valid, count, no, coords, layout="half")

@@ -1,0 +1,64 @@
+"""A neighbor list: which pairs of atoms may interact, in arrays of fixed size."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from xpmd.module import Module, static
+
+Array = Any
+Layout = Literal["half", "full", "dense"]
+
+
+class NeighborList(Module):
+    """Pairs of atoms within the cutoff of a finder when it was built.
+
+    Three layouts. "half" holds each pair once: `first` and `second` have shape `(capacity,)`. "full"
+    holds it from both ends: row i of `second`, shape `(n, capacity)`, are the neighbors of atom i.
+    "dense" holds all n x n pairs and no indices. Padding is masked out; excluded pairs are absent.
+
+    Attributes:
+        mask: True where there is a pair; `None` if all are.
+        count: largest number of entries needed, for enlarging.
+        overflow: True if the capacity did not suffice; the list must then not be used.
+        reference: coordinates `(n, d)` the list was built at, nm.
+    """
+
+    first: Array
+    second: Array
+    mask: Array
+    count: Array
+    overflow: Array
+    reference: Array
+    layout: Layout = static()
+
+    @property
+    def weight(self) -> float:
+        """What an entry counts: 1 if pairs are listed once, 1/2 if twice."""
+        return 1.0 if self.layout == "half" else 0.5
+
+    def of_first(self, values: Array) -> Array:
+        """Return per-atom values `(n,)` of the first atom of each entry."""
+        return values[self.first] if self.layout == "half" else values[:, None]
+
+    def of_second(self, values: Array) -> Array:
+        """Return per-atom values `(n,)` of the second atom of each entry."""
+        return values[None, :] if self.layout == "dense" else values[self.second]
+
+    def sum_on_atoms(self, values: Array, n_atoms: int, *, backend: Any, xp: Any) -> Array:
+        """Add each entry's value to its first atom and take it from its second; `(n,)`.
+
+        From both ends the second atom's share is the mirror entry's, so rows are summed.
+        """
+        if self.layout == "half":
+            gained = backend.index_add(n_atoms, self.first, values)
+            return gained - backend.index_add(n_atoms, self.second, values)
+        return xp.sum(values, axis=1)
+
+
+def bucketed(count: int, *, spare: float = 1.1, step: int = 4) -> int:
+    """Return a capacity for `count` entries with some room, on a grid so that few sizes occur."""
+    wanted = max(1, int(count * spare) + 1)
+    if wanted > 16 * step:
+        step = max(step, 2 ** (wanted.bit_length() - 5))
+    return -(-wanted // step) * step

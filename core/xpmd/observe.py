@@ -1,0 +1,26 @@
+"""What is recorded along a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Observe:
+    """Record `function(system)` at step 0 and then every so many steps; differentiable.
+
+    Args:
+        function: any function of a System that returns an array or a number.
+        every: steps between records.
+    """
+
+    function: Callable[[Any], Any]
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise TypeError(f"`function` = {self.function!r} must be callable with a System.")
+        if int(self.every) != self.every or self.every < 1:
+            raise ValueError(f"`every` = {self.every} must be a whole number of at least 1.")

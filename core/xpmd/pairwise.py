@@ -1,0 +1,188 @@
+"""Pairwise interactions: an energy V(r), and everything that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from xpmd.backend import Backend
+from xpmd.cutoffs import Cutoff, NoCutoff
+from xpmd.module import Module
+from xpmd.neighbor_list import NeighborList
+
+Array = Any
+
+#: Where the stand-in distance of a masked pair lies, as a fraction of the cutoff: inside the
+#: potential's domain. At the cutoff itself a potential singular there gave NaN gradients.
+STAND_IN = 0.98
+
+
+class PairwiseInteraction(Module):
+    """Base of the pairwise interactions.
+
+    A subclass names the atom parameters it mixes, in the order in which `energy` takes them, and may
+    declare fields of its own; a field `cutoff` is applied by the core. `energy` reads its arguments
+    and fields only: compiled backends freeze anything else at the first call.
+    """
+
+    atom_parameters: ClassVar[dict[str, Callable[..., Array]]] = {}
+
+    def energy(self, r: Array, *parameters: Array, xp: Any) -> Array:
+        """Return V(r), elementwise, kJ/mol.
+
+        Args:
+            r: distances of any shape, nm, all positive.
+            parameters: mixed atom parameters that broadcast with `r`.
+            xp: array namespace.
+        """
+        raise NotImplementedError
+
+    @property
+    def reach(self) -> Array | None:
+        """Distance beyond which the energy is zero, nm; `None` if there is none."""
+        return getattr(self, "cutoff", _NO_CUTOFF).reach
+
+
+_NO_CUTOFF = NoCutoff()
+
+
+class PairGeometry(NamedTuple):
+    """Displacements first - second of the entries of a list: components and squared length."""
+
+    parts: tuple[Array, ...]
+    squared: Array
+
+
+def pair_geometry(
+    coords: Array, boundary: Any, neighbors: NeighborList, *, xp: Any
+) -> PairGeometry:
+    """Return the shortest displacements between the atoms of each entry."""
+    components = [coords[:, k] for k in range(boundary.dimensions)]
+    parts = boundary.nearest(
+        [neighbors.of_first(c) - neighbors.of_second(c) for c in components], xp=xp
+    )
+    return PairGeometry(parts, _dot(parts, parts))
+
+
+def mixed_parameters(
+    interaction: PairwiseInteraction,
+    atoms: Any,
+    of_first: Callable[[Array], Array],
+    of_second: Callable[[Array], Array],
+    *,
+    xp: Any,
+) -> list[Array]:
+    """Return an interaction's parameters for each entry; one value for all atoms stays a scalar."""
+    mixed = []
+    for name, rule in interaction.atom_parameters.items():
+        value = atoms.mass if name == "mass" else getattr(atoms, name)
+        if value.ndim == 0:
+            mixed.append(rule(value, value, xp=xp))
+        else:
+            mixed.append(rule(of_first(value), of_second(value), xp=xp))
+    return mixed
+
+
+class PairTerm(NamedTuple):
+    """One interaction over the entries of a list, ready to evaluate."""
+
+    energy_of: Callable[[Array], Array]  # U(r^2)
+    squared: Array  # r^2, with a harmless value where masked
+    mask: Array | None
+
+
+def pair_term(
+    interaction: PairwiseInteraction,
+    atoms: Any,
+    geometry: PairGeometry,
+    neighbors: NeighborList,
+    *,
+    backend: Backend,
+    xp: Any,
+) -> PairTerm:
+    """Mask what an interaction does not see and return its energy as a function of r^2.
+
+    Differentiating in r^2 rather than r needs one square root and no division by r.
+    """
+    cutoff: Cutoff = getattr(interaction, "cutoff", _NO_CUTOFF)
+    parameters = mixed_parameters(
+        interaction, atoms, neighbors.of_first, neighbors.of_second, xp=xp
+    )
+    mask, squared = neighbors.mask, geometry.squared
+    reach = cutoff.reach
+    if reach is not None:
+        inside = squared <= reach * reach
+        mask = inside if mask is None else mask & inside
+        squared = xp.where(mask, squared, (STAND_IN * reach) ** 2 + xp.zeros_like(squared))
+    elif mask is not None:
+        squared = xp.where(mask, squared, _some_valid(squared, mask, backend=backend, xp=xp))
+
+    def potential(r: Array) -> Array:
+        return interaction.energy(r, *parameters, xp=backend.xp(r, *parameters))
+
+    def energy_of(s: Array) -> Array:
+        namespace = backend.xp(s, *parameters)
+        r = namespace.sqrt(s)
+        return cutoff.energy(potential, r, derivative=backend.radial, xp=namespace)
+
+    return PairTerm(energy_of, squared, mask)
+
+
+def _some_valid(squared: Array, mask: Array, *, backend: Backend, xp: Any) -> Array:
+    """Return the largest squared distance of a valid pair, 1 if there is none, as a constant."""
+    squared = backend.stop_gradient(squared)
+    zeros = xp.zeros_like(squared)
+    if squared.size == 0:
+        return zeros
+    largest = xp.max(xp.where(mask, squared, zeros))
+    return zeros + xp.where(largest > 0, largest, xp.ones_like(largest))
+
+
+def pair_energy(
+    interactions: Sequence[PairwiseInteraction],
+    atoms: Any,
+    geometry: PairGeometry,
+    neighbors: NeighborList,
+    *,
+    backend: Backend,
+    xp: Any,
+) -> Array:
+    """Return the summed energy of pairwise interactions, kJ/mol."""
+    total: Array = 0.0
+    for interaction in interactions:
+        term = pair_term(interaction, atoms, geometry, neighbors, backend=backend, xp=xp)
+        energy = term.energy_of(term.squared)
+        if term.mask is not None:
+            energy = xp.where(term.mask, energy, xp.zeros_like(energy))
+        total = total + neighbors.weight * xp.sum(energy)
+    return total
+
+
+def pair_factor(
+    interactions: Sequence[PairwiseInteraction],
+    atoms: Any,
+    geometry: PairGeometry,
+    neighbors: NeighborList,
+    *,
+    backend: Backend,
+    xp: Any,
+) -> Array:
+    """Return f for each entry, so that the force on its first atom is f times the displacement.
+
+    f = -2 dU/d(r^2) = -V'(r)/r.
+    """
+    total: Array = 0.0
+    for interaction in interactions:
+        term = pair_term(interaction, atoms, geometry, neighbors, backend=backend, xp=xp)
+        slope = backend.radial(term.energy_of, term.squared)
+        if term.mask is not None:
+            slope = xp.where(term.mask, slope, xp.zeros_like(slope))
+        total = total - 2.0 * slope
+    return total
+
+
+def _dot(first: Sequence[Array], second: Sequence[Array]) -> Array:
+    total = first[0] * second[0]
+    for a, b in zip(first[1:], second[1:], strict=True):
+        total = total + a * b
+    return total

@@ -1,0 +1,117 @@
+"""Energies, forces, pressure and temperature of a System as it stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xpmd.errors import SimulationError
+from xpmd.force_field import total_energy, total_forces, total_virial
+from xpmd.neighbor_upkeep import neighbors_of
+from xpmd.pairwise import pair_geometry
+
+Array = Any
+
+
+def potential_energy(system: Any) -> Array:
+    """Return the potential energy, a scalar, kJ/mol."""
+    neighbors, xp = neighbors_of(system)
+    return total_energy(system, system.coords, neighbors, xp=xp)
+
+
+def forces(system: Any) -> Array:
+    """Return the forces `(n, d)`, kJ/mol/nm.
+
+    Raises:
+        SimulationError: a force is not finite; names the atom, and the pair if two atoms overlap.
+    """
+    neighbors, xp = neighbors_of(system)
+    result = total_forces(system, system.coords, neighbors, xp=xp)
+    check_forces(system, result, neighbors, xp=xp)
+    return result
+
+
+def virial(system: Any) -> Array:
+    """Return W = sum r (x) f, `(d, d)`, kJ/mol, as LAMMPS defines it: positive when repulsive."""
+    neighbors, xp = neighbors_of(system)
+    return total_virial(system, system.coords, neighbors, xp=xp)
+
+
+def kinetic_tensor(system: Any) -> Array:
+    """Return K = 1/2 sum m v (x) v, `(d, d)`, kJ/mol."""
+    xp = system.backend.xp(system.velocities, system.atoms.mass)
+    v, mass = system.velocities, system.masses(xp=xp)
+    momentum = mass * v
+    axes = range(v.shape[1])
+    return 0.5 * xp.stack(
+        [xp.stack([xp.sum(momentum[:, a] * v[:, b]) for b in axes]) for a in axes]
+    )
+
+
+def pressure(system: Any) -> Array:
+    """Return P = (2 K + W)/V, `(d, d)`, kJ/mol/nm^3; the scalar pressure is its trace over d."""
+    volume = system.boundary.volume()
+    return (2.0 * kinetic_tensor(system) + virial(system)) / volume
+
+
+def kinetic_energy(system: Any) -> Array:
+    """Return 1/2 sum m v^2, a scalar, kJ/mol."""
+    xp = system.backend.xp(system.velocities, system.atoms.mass)
+    return kinetic_energy_of(system.velocities, system, xp=xp)
+
+
+def temperature(system: Any) -> Array:
+    """Return T = 2 K/(n_dof k_B), K."""
+    xp = system.backend.xp(system.velocities, system.atoms.mass)
+    return temperature_of(system.velocities, system, xp=xp)
+
+
+def kinetic_energy_of(velocities: Array, system: Any, *, xp: Any) -> Array:
+    """Return the kinetic energy of given velocities in a system, kJ/mol."""
+    return 0.5 * xp.sum(system.masses(xp=xp) * velocities * velocities)
+
+
+def temperature_of(velocities: Array, system: Any, *, xp: Any) -> Array:
+    """Return the temperature of given velocities in a system, K."""
+    scale = 2.0 / (system.degrees_of_freedom * system.units.boltzmann)
+    return scale * kinetic_energy_of(velocities, system, xp=xp)
+
+
+def check_forces(
+    system: Any, found: Array, neighbors: Any, *, xp: Any, step: int = 0, last_good: Any = None
+) -> None:
+    """Raise `SimulationError` if a force is not finite, saying which atoms are to blame."""
+    known = system.backend.known(found)
+    if known is None or bool((abs(known) < float("inf")).all()):
+        return
+    bad = ~(abs(known) < float("inf"))
+    atom = int(bad.any(axis=1).nonzero()[0][0])
+    reason = ""
+    if system.pairwise:
+        reason = _closest_pair(system, neighbors, xp)
+    raise SimulationError(
+        f"The force on atom {atom} at step {step} is not finite{reason}. Look at the starting "
+        "coordinates and the units, minimize the energy first, or use a smaller time step.",
+        step=step,
+        atom=atom,
+        system=last_good,
+    )
+
+
+def _closest_pair(system: Any, neighbors: Any, xp: Any) -> str:
+    geometry = pair_geometry(system.coords, system.boundary, neighbors, xp=xp)
+    squared = geometry.squared
+    if neighbors.mask is not None:
+        squared = xp.where(neighbors.mask, squared, float("inf") + xp.zeros_like(squared))
+    known = system.backend.known(squared)
+    if known is None or known.size == 0:
+        return ""
+    place = known.argmin()
+    where = divmod(int(place), known.shape[1]) if known.ndim == 2 else (int(place),)
+    if neighbors.layout == "half":
+        first = int(system.backend.known(neighbors.first)[where])
+        second = int(system.backend.known(neighbors.second)[where])
+    else:
+        first = where[0]
+        dense = neighbors.layout == "dense"
+        second = where[1] if dense else int(system.backend.known(neighbors.second)[where])
+    return f": atoms {first} and {second} are {float(known[where]) ** 0.5:.3g} nm apart"

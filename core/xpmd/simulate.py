@@ -1,0 +1,157 @@
+"""`simulate`: a System, a simulator and a number of steps in, a Result out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xpmd.backend import Backend, backend_of
+from xpmd.concrete import concrete
+from xpmd.entry import Entrance, is_float_array
+from xpmd.errors import BackendError
+from xpmd.gradient_strategy import GradientStrategy, TrajectoryStrategy, resolve_strategy
+from xpmd.module import Module, flatten, unflatten
+from xpmd.neighbor_upkeep import plan_neighbors
+from xpmd.noise import stream_keys
+from xpmd.observe import Observe
+from xpmd.reporter import Reporter
+from xpmd.result import Result
+from xpmd.simulator import Simulator
+from xpmd.system import System
+from xpmd.trajectory import Trajectory
+
+Array = Any
+
+
+def simulate(
+    system: System,
+    simulator: Simulator,
+    n_steps: int,
+    *,
+    observe: Mapping[str, Observe] | None = None,
+    reporters: Sequence[Reporter] = (),
+    seed: int = 0,
+    start_step: int = 0,
+    gradient: str | GradientStrategy | None = None,
+    progress: bool = False,
+) -> Result:
+    """Run a simulation; differentiable with respect to every array in `system` and `simulator`.
+
+    Args:
+        system: what is simulated.
+        simulator: how, such as `VelocityVerlet(dt=0.002)`.
+        n_steps: number of steps.
+        observe: what to record by name; records are differentiable.
+        reporters: side effects along the way.
+        seed: of the noise; the same seed gives the same numbers on every backend.
+        start_step: number of the first step, to continue an earlier run with its noise and schedules.
+        gradient: the gradient strategy; that of `value_and_grad`, else "reverse", if left out.
+        progress: show a progress bar.
+
+    Raises:
+        SimulationError: the state stopped being finite; names the step and an atom.
+        NeighborOverflowError: a neighbor list could not be made large enough.
+    """
+    _check_arguments(system, simulator, n_steps, start_step)
+    observe = dict(observe or {})
+    for name, each in observe.items():
+        if not isinstance(each, Observe):
+            raise TypeError(f"`observe[{name!r}]` = {each!r} must be md.Observe(function, every=...).")
+    shown = list(reporters)
+    if progress:
+        from xpmd.progress import Progress
+
+        shown.append(Progress())
+    backend = system.backend
+    entrance = Entrance(backend, system.dtype, backend.device_of(system.coords), system.units, True)
+    for value in flatten(simulator)[0]:
+        _same_backend(backend, value)
+    simulator = entrance.component(simulator)
+    strategy = resolve_strategy(gradient)
+    leaves, spec = flatten((system, simulator))
+    intervals = [each.every for each in observe.values()] + [r.every for r in shown]
+    interval = math.gcd(*intervals) if intervals else None
+    keys = backend.asarray(
+        stream_keys(seed, 1 + len(simulator.couplings)), dtype="int32", device=entrance.device
+    )
+    trajectory = Trajectory(
+        backend=backend,
+        spec=spec,
+        shapes=(system.n_atoms, *((tuple(x.shape), backend.dtype_name(x)) for x in leaves)),
+        n_steps=int(n_steps),
+        start_step=int(start_step),
+        keys=keys,
+        interval=interval,
+        keep_records=bool(observe),
+        reporters=shown,
+        strategy=strategy if isinstance(strategy, TrajectoryStrategy) else None,
+        plan_hint=plan_neighbors(system, system.coords),
+    )
+    for reporter in shown:
+        reporter.start(int(n_steps), int(start_step))
+    if trajectory.strategy is None:
+        outputs = trajectory.primal(*leaves)
+    else:
+        run = backend.custom_vjp(trajectory.primal, trajectory.forward, trajectory.backward)
+        outputs = run(*leaves)
+    box_spec = flatten(system.boundary)[1]
+    n_box = len(flatten(system.boundary)[0])
+    end = _at(system, box_spec, outputs[: 2 + n_box])
+    records = outputs[2 + n_box :]
+    observations = {
+        name: _observed(each, system, box_spec, records, interval or 1, backend)
+        for name, each in observe.items()
+    }
+    return Result(end, observations, int(start_step) + int(n_steps))
+
+
+def _at(system: System, box_spec: Any, snapshot: Sequence[Array]) -> System:
+    """Return the System at a snapshot: coords, velocities and the leaves of the box."""
+    boundary = unflatten(box_spec, snapshot[2:]) if len(snapshot) > 2 else system.boundary
+    return system.with_fields(coords=snapshot[0], velocities=snapshot[1], boundary=boundary)
+
+
+def _observed(
+    observe: Observe,
+    system: System,
+    box_spec: Any,
+    records: Sequence[Array],
+    interval: int,
+    backend: Backend,
+) -> Array:
+    """Evaluate a function on every record that is due, outside the primitive."""
+    stride = observe.every // interval
+    rows = [part[::stride, ...] for part in records]
+
+    def of_snapshot(*snapshot: Array) -> tuple[Array, ...]:
+        value = observe.function(_at(system, box_spec, snapshot))
+        if isinstance(value, Module) or value is None:
+            raise TypeError(f"`{observe.function!r}` must return an array or a number, got {value!r}.")
+        if not backend.is_array(value):
+            value = backend.asarray(value, dtype=system.dtype, device=backend.device_of(snapshot[0]))
+        return (value,)
+
+    return backend.map(of_snapshot, *rows)[0]
+
+
+def _check_arguments(system: Any, simulator: Any, n_steps: Any, start_step: Any) -> None:
+    if not isinstance(system, System):
+        raise TypeError(f"`system` = {system!r} must be a System.")
+    if not isinstance(simulator, Simulator):
+        raise TypeError(
+            f"`simulator` = {simulator!r} must be an instance of a simulator, such as "
+            "VelocityVerlet(dt=0.002)."
+        )
+    for name, value in (("n_steps", n_steps), ("start_step", start_step)):
+        number = concrete(value)
+        if number is None or isinstance(number, list) or int(number) != number or number < 0:
+            raise ValueError(f"`{name}` = {value!r} must be a whole number, zero or positive.")
+
+
+def _same_backend(backend: Backend, value: Any) -> None:
+    if is_float_array(value) and not backend.is_array(value):
+        raise BackendError(
+            f"A setting of the simulator is an array of {backend_of(value).name}, but the System is on "
+            f"{backend.name}. Convert it first."
+        )

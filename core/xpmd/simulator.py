@@ -1,0 +1,120 @@
+"""The contract of a simulator: one step from a state to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+from xpmd.concrete import require_positive
+from xpmd.coupling import Coupling
+from xpmd.module import Module
+from xpmd.noise import Noise
+
+Array = Any
+
+
+class State(NamedTuple):
+    """What a step maps to the next: positions, velocities, forces, and what a simulator remembers.
+
+    Attributes:
+        coords, velocities, forces: `(n, d)`, nm, nm/ps, kJ/mol/nm; forces are those at `coords`.
+        memory: arrays a simulator or its couplings carry along, such as a thermostat's variables.
+        box: the leaves of the boundary.
+    """
+
+    coords: Array
+    velocities: Array
+    forces: Array
+    memory: tuple[Array, ...] = ()
+    box: tuple[Array, ...] = ()
+
+
+#: Forces `(n, d)` at positions `(n, d)`, on a neighbor list that is kept up to date.
+ForceFunction = Callable[[Array], Array]
+
+
+class Simulator(Module):
+    """Base of the simulators; `step` is all that one must write.
+
+    Noise comes from streams: a simulator draws from stream 0, its k-th coupling from stream k + 1.
+    """
+
+    #: Names of fields that must be positive (True: or zero).
+    positive_fields: ClassVar[dict[str, bool]] = {"dt": False}
+
+    #: False if no noise is drawn; `noise` may then be `None`.
+    stochastic: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        for name, allow_zero in self.positive_fields.items():
+            require_positive(name, getattr(self, name), allow_zero=allow_zero)
+        coupling = getattr(self, "coupling", ())
+        couplings = (coupling,) if isinstance(coupling, Coupling) else tuple(coupling)
+        for each in couplings:
+            if not isinstance(each, Coupling):
+                raise TypeError(
+                    f"`coupling` = {each!r} must be thermostats or barostats (instances), one or several."
+                )
+        if "coupling" in self._dynamic_names:
+            object.__setattr__(self, "coupling", couplings)
+
+    @property
+    def couplings(self) -> tuple[Coupling, ...]:
+        """The thermostats and barostats, in the order in which they act."""
+        return tuple(getattr(self, "coupling", ()))
+
+    def prepare(self, state: State, system: Any, *, xp: Any) -> State:
+        """Return the state before the first step of a run that starts at step 0."""
+        if getattr(self, "remove_cm_motion", 0):
+            state = state._replace(velocities=without_cm_motion(state.velocities, system, xp=xp))
+        return state
+
+    def step(
+        self, state: State, forces: ForceFunction, system: Any, t: Any, noise: Noise, *, xp: Any
+    ) -> tuple[State, tuple[Array, ...]]:
+        """Return the state one step later, and a record of what undoing the step would need.
+
+        Args:
+            forces: forces at given positions.
+            system: for atoms, boundary and units; its coords and velocities are those of the start.
+            t: number of the step, from 0.
+            noise: random numbers of this step.
+        """
+        raise NotImplementedError
+
+    def couple(
+        self, state: State, system: Any, t: Any, noise: Noise, *, xp: Any
+    ) -> tuple[State, tuple[Array, ...]]:
+        """Apply the couplings in order, as the last part of a step."""
+        record: tuple[Array, ...] = ()
+        for k, coupling in enumerate(self.couplings):
+            state, kept = coupling.apply(
+                state, system, self.dt, t, noise, k + 1, xp=xp  # type: ignore[attr-defined]
+            )
+            record += kept
+        return state, record
+
+
+def without_cm_motion(velocities: Array, system: Any, *, xp: Any) -> Array:
+    """Return velocities less that of the center of mass, sum m v / sum m."""
+    mass = system.masses(xp=xp)
+    if mass.ndim == 0:
+        return velocities - xp.mean(velocities, axis=0)
+    return velocities - xp.sum(mass * velocities, axis=0) / xp.sum(mass)
+
+
+def remove_cm_motion_every(
+    every: int, velocities: Array, system: Any, t: Any, *, xp: Any
+) -> Array:
+    """Remove center-of-mass motion after every `every`-th step, never for 0."""
+    if every == 0:
+        return velocities
+    removed = without_cm_motion(velocities, system, xp=xp)
+    if every == 1:
+        return removed
+    due = (t + 1) % every == 0
+    if isinstance(due, bool):
+        return removed if due else velocities
+    return xp.where(due, removed, velocities)
+
+

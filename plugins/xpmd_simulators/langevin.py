@@ -1,0 +1,68 @@
+"""Langevin dynamics by the middle scheme."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from xpmd.coupling import Coupling
+from xpmd.module import static
+from xpmd.noise import Noise
+from xpmd.simulator import ForceFunction, Simulator, State, remove_cm_motion_every
+from xpmd.units import magnitude
+
+Array = Any
+
+
+class Langevin(Simulator):
+    """v += a dt; x += v dt/2; v = c v + sqrt(1 - c^2) sqrt(kT/m) xi; x += v dt/2; c = exp(-friction dt).
+
+    The configurations of a harmonic oscillator are right at every stable time step.
+
+    Args:
+        dt: time step, ps.
+        temperature: K.
+        friction: 1/ps.
+        coupling: thermostats and barostats applied after the step.
+        remove_cm_motion: remove the motion of the center of mass every so many steps; 0 never.
+
+    Source: Z. Zhang et al., J. Phys. Chem. A 123, 6056 (2019).
+    """
+
+    dt: Array
+    temperature: Array
+    friction: Array
+    coupling: Coupling | tuple[Coupling, ...] = ()
+    remove_cm_motion: int = static(1)
+
+    positive_fields: ClassVar[dict[str, bool]] = {
+        "dt": False,
+        "temperature": True,
+        "friction": True,
+    }
+
+    def __post_init__(self) -> None:
+        for name, dimension in (
+            ("dt", "time"),
+            ("temperature", "temperature"),
+            ("friction", "inverse_time"),
+        ):
+            object.__setattr__(self, name, magnitude(getattr(self, name), dimension, name=name))
+        super().__post_init__()
+
+    def step(
+        self, state: State, forces: ForceFunction, system: Any, t: Any, noise: Noise, *, xp: Any
+    ) -> tuple[State, tuple[Array, ...]]:
+        mass, half = system.masses(xp=xp), 0.5 * self.dt
+        velocities = state.velocities + self.dt * state.forces / mass
+        coords = state.coords + half * velocities
+        kept = xp.exp(-self.friction * self.dt)
+        spread = xp.sqrt(
+            (1.0 - kept * kept) * system.units.boltzmann * self.temperature / mass
+        )
+        velocities = kept * velocities + spread * noise.normal(0, tuple(velocities.shape))
+        coords = system.boundary.wrap(coords + half * velocities, xp=xp)
+        velocities = remove_cm_motion_every(self.remove_cm_motion, velocities, system, t, xp=xp)
+        state = state._replace(coords=coords, velocities=velocities)
+        state, record = self.couple(state, system, t, noise, xp=xp)
+        # Forces of the next step: a coupling may have moved the atoms.
+        return state._replace(forces=forces(state.coords)), record

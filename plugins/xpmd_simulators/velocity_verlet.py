@@ -1,0 +1,49 @@
+"""Velocity Verlet."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from xpmd.coupling import Coupling
+from xpmd.module import static
+from xpmd.noise import Noise
+from xpmd.simulator import ForceFunction, Simulator, State, remove_cm_motion_every
+from xpmd.units import magnitude
+
+Array = Any
+
+
+class VelocityVerlet(Simulator):
+    """v += a dt/2; x += v dt; wrap; new forces; v += a dt/2; remove drift; couplings.
+
+    Second order, symplectic and reversible without couplings.
+
+    Args:
+        dt: time step, ps.
+        coupling: thermostats and barostats, one or several, applied in order after the step.
+        remove_cm_motion: remove the motion of the center of mass every so many steps; 0 never.
+
+    Source: W. C. Swope et al., J. Chem. Phys. 76, 637 (1982).
+    """
+
+    dt: Array
+    coupling: Coupling | tuple[Coupling, ...] = ()
+    remove_cm_motion: int = static(1)
+
+    stochastic: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dt", magnitude(self.dt, "time", name="dt"))
+        super().__post_init__()
+
+    def step(
+        self, state: State, forces: ForceFunction, system: Any, t: Any, noise: Noise, *, xp: Any
+    ) -> tuple[State, tuple[Array, ...]]:
+        mass, half = system.masses(xp=xp), 0.5 * self.dt
+        velocities = state.velocities + half * state.forces / mass
+        coords = system.boundary.wrap(state.coords + self.dt * velocities, xp=xp)
+        new_forces = forces(coords)
+        velocities = velocities + half * new_forces / mass
+        velocities = remove_cm_motion_every(self.remove_cm_motion, velocities, system, t, xp=xp)
+        state = state._replace(coords=coords, velocities=velocities, forces=new_forces)
+        return self.couple(state, system, t, noise, xp=xp)
