@@ -150,6 +150,12 @@ def _dot(xp: Any, a: Array, b: Array) -> Array:
     return a @ b
 
 
+def _take(xp: Any, x: Array, indices: Any, axis: int | None = None) -> Array:
+    if axis is None:
+        x, axis = xp.reshape(x, (-1,)), 0
+    return xp.take(x, xp.asarray(indices), axis=axis)
+
+
 def _of_a_matrix(name: str) -> Callable[..., Any]:
     def apply(xp: Any, x: Array, offset: int = 0) -> Array:
         if x.ndim != 2:
@@ -181,6 +187,7 @@ _SPELLED: dict[str, Callable[..., Any]] = {
     "sort": lambda xp, x, axis=-1: xp.sort(x, axis=axis),
     "squeeze": _squeeze,
     "stack": lambda xp, arrays, axis=0: xp.stack(arrays, axis=axis),
+    "take": _take,
     "tensordot": lambda xp, a, b, axes=2: xp.tensordot(a, b, axes=axes),
     "tile": lambda xp, x, reps: xp.tile(x, (reps,) if isinstance(reps, int) else tuple(reps)),
     "trace": _of_a_matrix("trace"),

@@ -50,6 +50,11 @@ def put(xp: Any, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         shape: shape of the result.
     """
     out = xp.zeros(shape, dtype=values.dtype, device=array_api_compat.device(values))
+    parts = key if isinstance(key, tuple) else (key,)
+    if any(part is None for part in parts):
+        # New axes hold no elements, and not every library takes them on the left.
+        key = tuple(part for part in parts if part is not None)
+        values = xp.reshape(values, out[key].shape)
     if array_api_compat.is_jax_namespace(xp):
         return out.at[key].set(values)
     out[key] = values

@@ -57,6 +57,7 @@ from xpmd.specific import SpecificInteraction
 from xpmd.system import System
 from xpmd.triclinic_boundary import TriclinicBoundary
 from xpmd.velocities import random_velocities
+from xpmd.visualize import animate
 
 __version__ = "0.1.0"
 
@@ -102,6 +103,7 @@ __all__ = [
     "TrajectoryStrategy",
     "TriclinicBoundary",
     "XpmdError",
+    "animate",
     "backend",
     "backend_of",
     "bonded_pairs",

@@ -62,7 +62,7 @@ class FiniteDifference(LossStrategy):
         flat = xp.reshape(param, (-1,))
         size = int(flat.shape[0])
         epsilon = float(xp.finfo(param.dtype).eps)
-        relative = self.step if self.step is not None else epsilon ** (1.0 / (self.order + 1))
+        relative = self.step if self.step is not None else epsilon ** (1.0 / max(self.order, 3))
         places = xp.arange(size, device=backend.device_of(param))
         numbers = backend.known(flat).tolist()
         slopes = []

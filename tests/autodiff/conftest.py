@@ -45,9 +45,7 @@ def differentiation(request, _reflected_operators):
         yield Differentiation(array_api_compat.numpy)
         return
     before = array_api_strict.get_array_api_strict_flags()
-    array_api_strict.set_array_api_strict_flags(
-        boolean_indexing=False, data_dependent_shapes=False
-    )
+    array_api_strict.set_array_api_strict_flags(boolean_indexing=False, data_dependent_shapes=False)
     yield Differentiation(array_api_strict)
     array_api_strict.set_array_api_strict_flags(
         boolean_indexing=before["boolean_indexing"],

@@ -36,7 +36,7 @@ class Example:
         jax: the same function for JAX, where the standard's spelling does not exist.
         torch: the same function for torch.
         only_ours: whether no library has the function.
-        shape_from_data: whether the strict namespace refuses it for that reason.
+        beyond_strict: whether the strict namespace refuses it.
     """
 
     function: Callable[..., Any]
@@ -44,7 +44,7 @@ class Example:
     jax: Callable[..., Any] | None = None
     torch: Callable[..., Any] | None = None
     only_ours: bool = False
-    shape_from_data: bool = False
+    beyond_strict: bool = False
 
 
 def unary(name: str, low: float, high: float) -> Example:
@@ -81,14 +81,14 @@ def added(count: int, index: list[int]) -> Example:
         lambda xp, x: xp.index_add(count, integers(xp.plain, index), x),
         (inside(-1, 1, len(index), 3),),
         jax=lambda xp, x: xp.zeros((count, 3)).at[np.asarray(index)].add(x),
-        torch=lambda xp, x: xp.zeros(count, 3, dtype=x.dtype).index_add(
+        torch=lambda xp, x: torch.zeros(count, 3, dtype=x.dtype).index_add(
             0, torch.asarray(index), x
         ),
     )
 
 
-def picked(key: Callable[[Any], Any], *shape: int) -> Example:
-    return Example(lambda xp, x: x[key(xp)], (inside(-1, 1, *shape),))
+def picked(key: Callable[[Any], Any], *shape: int, beyond_strict: bool = False) -> Example:
+    return Example(lambda xp, x: x[key(xp)], (inside(-1, 1, *shape),), beyond_strict=beyond_strict)
 
 
 X = inside(-1, 1, 4, 3)
@@ -157,9 +157,7 @@ EXAMPLES: dict[str, list[Example]] = {
         Example(lambda xp, x: x.T, (X,)),
     ],
     "moveaxis": [Example(lambda xp, x: xp.moveaxis(x, 0, -1), (inside(-1, 1, 2, 3, 4),))],
-    "broadcast_to": [
-        Example(lambda xp, x: xp.broadcast_to(x, (2, 4, 3)), (inside(-1, 1, 4, 1),))
-    ],
+    "broadcast_to": [Example(lambda xp, x: xp.broadcast_to(x, (2, 4, 3)), (inside(-1, 1, 4, 1),))],
     "broadcast_arrays": [
         Example(
             lambda xp, x, y: tuple(xp.broadcast_arrays(x, y)),
@@ -176,9 +174,7 @@ EXAMPLES: dict[str, list[Example]] = {
         Example(lambda xp, x: xp.roll(x, 2), (X,)),
     ],
     "cast": [
-        Example(
-            lambda xp, x: xp.cast(xp.cast(x, xp.float64), xp.float64) * 2, (X,), only_ours=True
-        )
+        Example(lambda xp, x: xp.cast(xp.cast(x, xp.float64), xp.float64) * 2, (X,), only_ours=True)
     ],
     "concat": [
         Example(lambda xp, x, y: xp.concat([x, y, x], axis=1), (X, inside(-1, 1, 4, 2))),
@@ -196,7 +192,7 @@ EXAMPLES: dict[str, list[Example]] = {
         Example(
             lambda xp, x: xp.repeat(x, integers(xp, [1, 0, 2, 3]), axis=0),
             (X,),
-            shape_from_data=True,
+            beyond_strict=True,
         ),
     ],
     "meshgrid": [
@@ -207,12 +203,15 @@ EXAMPLES: dict[str, list[Example]] = {
         for indexing in ("xy", "ij")
     ],
     "getitem": [
-        picked(lambda xp: 1, 4, 3),
+        picked(lambda xp: 1, 4),
+        picked(lambda xp: 1, 4, 3, beyond_strict=True),
         picked(lambda xp: (slice(1, 4, 2), -1), 5, 3),
         picked(lambda xp: (Ellipsis, 0), 4, 3),
         picked(lambda xp: (None, slice(None), 2), 4, 3),
-        picked(lambda xp: integers(xp, [0, 2, 0, 3]), 4, 3),
-        picked(lambda xp: integers(xp, [[0, 2], [1, 0]]), 4, 3),
+        picked(lambda xp: integers(xp, [0, 2, 0, 3]), 4),
+        picked(lambda xp: integers(xp, [0, 2, 0, 3]), 4, 3, beyond_strict=True),
+        picked(lambda xp: integers(xp, [[0, 2], [1, -1]]), 4, 3, beyond_strict=True),
+        picked(lambda xp: integers(xp, [[0, 2], [1, -1]]), 4),
         picked(lambda xp: (integers(xp, [0, 2, 0]), integers(xp, [1, 1, 1])), 4, 3),
         picked(lambda xp: (integers(xp, [-1, 2]),), 4),
     ],
@@ -274,7 +273,7 @@ EXAMPLES: dict[str, list[Example]] = {
     "linalg.matrix_transpose": [linear_algebra("matrix_transpose", X)],
     "linalg.cross": [
         linear_algebra("cross", X, inside(-1, 1, 4, 3)),
-        linear_algebra("cross", inside(-1, 1, 3, 2), inside(-1, 1, 3, 2), axis=0),
+        linear_algebra("cross", inside(-1, 1, 3, 2), inside(-1, 1, 3, 2), axis=-2),
     ],
     "linalg.outer": [linear_algebra("outer", inside(-1, 1, 3), inside(-1, 1, 2))],
     "linalg.diagonal": [
@@ -310,6 +309,7 @@ EXAMPLES: dict[str, list[Example]] = {
             lambda xp, x: xp.full((2, 3), x),
             (np.asarray(0.7),),
             torch=lambda xp, x: x.expand(2, 3),
+            beyond_strict=True,
         )
     ],
     "full_like": [
@@ -317,6 +317,7 @@ EXAMPLES: dict[str, list[Example]] = {
             lambda xp, x, y: x * xp.full_like(x, y),
             (X, np.asarray(0.7)),
             torch=lambda xp, x, y: x * y.expand(4, 3),
+            beyond_strict=True,
         )
     ],
 }
@@ -326,7 +327,15 @@ EXAMPLES["erf"][0].torch = lambda xp, x: torch.special.erf(x)
 CONSTANT_EXAMPLES: dict[str, Callable[..., Any]] = {
     **{
         name: (lambda xp, x, name=name: getattr(xp, name)(x, x + 0.5))
-        for name in "equal not_equal less less_equal greater greater_equal floor_divide".split()
+        for name in [
+            "equal",
+            "not_equal",
+            "less",
+            "less_equal",
+            "greater",
+            "greater_equal",
+            "floor_divide",
+        ]
     },
     **{
         name: (lambda xp, x, name=name: getattr(xp, name)(x > 0, x < 0.5))
@@ -335,10 +344,25 @@ CONSTANT_EXAMPLES: dict[str, Callable[..., Any]] = {
     "logical_not": lambda xp, x: xp.logical_not(x > 0),
     **{
         name: (lambda xp, x, name=name: getattr(xp, name)(x))
-        for name in (
-            "isfinite isinf isnan signbit floor ceil round trunc sign argmax argmin argsort "
-            "any all zeros_like ones_like count_nonzero"
-        ).split()
+        for name in [
+            "isfinite",
+            "isinf",
+            "isnan",
+            "signbit",
+            "floor",
+            "ceil",
+            "round",
+            "trunc",
+            "sign",
+            "argmax",
+            "argmin",
+            "argsort",
+            "any",
+            "all",
+            "zeros_like",
+            "ones_like",
+            "count_nonzero",
+        ]
     },
     "isin": lambda xp, x: xp.isin(x, x),
     "nonzero": lambda xp, x: xp.nonzero(x)[0],
@@ -378,14 +402,12 @@ def weights(outs: tuple[Any, ...]) -> list[np.ndarray]:
 
 
 def inner(a: Any, b: Any) -> float:
-    return sum(
-        float(np.sum(to_numpy(x) * to_numpy(y))) for x, y in zip(a, b, strict=True)
-    )
+    return sum(float(np.sum(to_numpy(x) * to_numpy(y))) for x, y in zip(a, b, strict=True))
 
 
 def skip_what_strict_refuses(example: Example, xp: Any) -> None:
-    if example.shape_from_data and xp.__name__ == "array_api_strict":
-        pytest.skip("The shape would depend on the data.")
+    if example.beyond_strict and xp.__name__ == "array_api_strict":
+        pytest.skip("Not in the standard.")
 
 
 def test_every_rule_has_an_example():
@@ -442,12 +464,10 @@ def test_second_derivatives_agree_in_every_nesting(example, differentiation, xp)
         return differentiation.jvp(loss, args, first)[1]
 
     def gradient(*args):
-        return differentiation.value_and_grad(loss, args)[1]
+        return differentiation.vjp(loss, *args)[1](1.0)
 
     def weighted_gradient(*args):
-        parts = [
-            namespace.sum(v * g) for v, g in zip(first, gradient(*args), strict=True)
-        ]
+        parts = [namespace.sum(v * g) for v, g in zip(first, gradient(*args), strict=True)]
         return sum(parts[1:], parts[0])
 
     def moved(sign):
@@ -473,10 +493,10 @@ NATIVE_CASES = [case for case in CASES if not case.values[0].only_ours]
 def test_agrees_with_the_derivatives_of_a_library(example, library, numpy_differentiation):
     if library == "jax":
         native, call = jax.numpy, example.jax or example.function
-        convert, native_jvp, native_vjp = jax.numpy.asarray, jax.jvp, jax.vjp
+        convert, native_vjp = jax.numpy.asarray, jax.vjp
     else:
         native, call = array_api_compat.torch, example.torch or example.function
-        convert, native_jvp, native_vjp = torch.asarray, torch.func.jvp, torch.func.vjp
+        convert, native_vjp = torch.asarray, torch.func.vjp
     xs, along = example.xs, directions(example)
 
     def ours(*args):
@@ -486,10 +506,13 @@ def test_agrees_with_the_derivatives_of_a_library(example, library, numpy_differ
         return as_tuple(call(native, *args))
 
     native_xs = tuple(convert(x) for x in xs)
-    _, tangents = numpy_differentiation.jvp(ours, xs, along)
-    _, expected = native_jvp(theirs, native_xs, tuple(convert(one) for one in along))
-    for tangent, value in zip(tangents, expected, strict=True):
-        np.testing.assert_allclose(tangent, to_numpy(value), rtol=1e-10, atol=1e-12)
+    if library == "torch":
+        # JAX compiles forward mode anew for each function, which would take most of the time.
+        _, tangents = numpy_differentiation.jvp(ours, xs, along)
+        native_along = tuple(convert(one) for one in along)
+        _, expected = torch.func.jvp(theirs, native_xs, native_along)
+        for tangent, value in zip(tangents, expected, strict=True):
+            np.testing.assert_allclose(tangent, to_numpy(value), rtol=1e-10, atol=1e-12)
 
     values, pull = numpy_differentiation.vjp(ours, *xs)
     given = tuple(weights(values))
@@ -501,8 +524,8 @@ def test_agrees_with_the_derivatives_of_a_library(example, library, numpy_differ
 
 @pytest.mark.parametrize("name", sorted(CONSTANTS))
 def test_constants_are_computed_from_plain_values(name, differentiation, xp):
-    if name in ("nonzero", "count_nonzero") and xp.__name__ == "array_api_strict":
-        pytest.skip("The shape would depend on the data.")
+    if name in ("nonzero", "isin") and xp.__name__ == "array_api_strict":
+        pytest.skip("Not in the standard.")
     x = xp.asarray(X)
     call = CONSTANT_EXAMPLES[name]
     seen = []

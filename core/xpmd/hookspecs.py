@@ -1,0 +1,66 @@
+"""The plugin contract, on one screen.
+
+A plugin is an entry point of the group `xpmd` that names a light module with one hook:
+
+    @hookimpl
+    def xpmd_components(api):
+        return [Component("interaction", "Buckingham", "xpmd_buckingham:Buckingham")]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pluggy
+
+#: Name of the entry point group and of the pluggy project.
+GROUP = "xpmd"
+
+#: Version of this contract: another major number is refused, a higher minor number warned about.
+API = (1, 0)
+
+#: What a component can be.
+KINDS = (
+    "interaction",
+    "simulator",
+    "thermostat",
+    "barostat",
+    "neighbor_finder",
+    "gradient_strategy",
+    "backend",
+    "observable",
+    "reporter",
+    "kernel",
+)
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+@dataclass(frozen=True)
+class Component:
+    """What a plugin says of one of its classes; the class itself loads when it is named.
+
+    Args:
+        kind: one of `KINDS`.
+        name: what users write.
+        target: "package.module:Class".
+        api: the version of the contract it was written for.
+        backends: names of the backends it runs on; "*" for all.
+        summary: one line for listings.
+        modules: for a backend, the top-level modules whose arrays are its own.
+    """
+
+    kind: str
+    name: str
+    target: str
+    api: tuple[int, int] = API
+    backends: tuple[str, ...] = ("*",)
+    summary: str = ""
+    modules: tuple[str, ...] = ()
+
+
+@hookspec
+def xpmd_components(api: tuple[int, int]) -> Iterable[Component]:  # type: ignore[empty-body]
+    """Return descriptions of the components a plugin offers; `api` is the version in force."""

@@ -1,0 +1,53 @@
+"""Fixtures that every test shares: the backends, and arrays on each of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import xpmd as md
+from xpmd_array_api_strict import components as strict_components
+
+if importlib.util.find_spec("jax") is not None:
+    import jax
+
+    # The library never sets this flag; a user of float64 on JAX does, before the first array.
+    jax.config.update("jax_enable_x64", True)
+
+ALL_BACKENDS = ("numpy", "torch", "jax", "array_api_strict")
+
+
+def installed(name: str) -> bool:
+    """Return whether the library behind a backend is installed."""
+    return importlib.util.find_spec(name) is not None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def strict_backend() -> Iterator[None]:
+    """Register the strict backend the way a plugin does, for the whole run."""
+    with md.plugins.use(strict_components):
+        yield
+
+
+@pytest.fixture(params=[name for name in ALL_BACKENDS if installed(name)])
+def on(request: pytest.FixtureRequest) -> md.Backend:
+    """Each installed backend in turn."""
+    return md.backend(request.param)
+
+
+@pytest.fixture
+def array(on: md.Backend) -> Callable[..., Any]:
+    """Make a float64 array of the backend in turn (another type by `dtype`)."""
+
+    def make(value: Any, dtype: str = "float64") -> Any:
+        return on.asarray(np.asarray(value, dtype=dtype), dtype=dtype)
+
+    return make
