@@ -105,7 +105,7 @@ class Tape:
             ):
                 if parent is not None and back is not None:
                     known = cotangents.get(parent)
-                    cotangents[parent] = back
+                    cotangents[parent] = back if known is None else known + back
         return cotangents
 
 

@@ -76,7 +76,11 @@ class JaxBackend(Backend):
         return control.while_loop(condition, body, carry)
 
     def cond(
-        self, predicate: Any, yes: Callable[..., Arrays], no: Callable[..., Arrays], *operands: Array
+        self,
+        predicate: Any,
+        yes: Callable[..., Arrays],
+        no: Callable[..., Arrays],
+        *operands: Array,
     ) -> Arrays:
         return control.cond(predicate, yes, no, *operands)
 

@@ -6,7 +6,6 @@ import importlib.util
 from typing import Any
 
 if importlib.util.find_spec("torch") is not None:
-    import array_api_compat.torch as namespace
     import torch
 
 Array = Any

@@ -78,7 +78,8 @@ def jvp(function: Callable[..., Arrays], xs: Arrays, tangents: Arrays) -> tuple[
         parts = [forward_ad.unpack_dual(out) for out in function(*duals)]
         outs = tuple(part.primal for part in parts)
         found = tuple(
-            torch.zeros_like(part.primal) if part.tangent is None else part.tangent for part in parts
+            torch.zeros_like(part.primal) if part.tangent is None else part.tangent
+            for part in parts
         )
     return outs, found
 

@@ -1,6 +1,10 @@
 """Differentiable molecular simulation on any array library."""
 
-from xpmd import mixing, plugins, units
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xpmd import mixing, units
 from xpmd.atoms import Atoms
 from xpmd.backend import Backend, Capabilities, backend, backend_of
 from xpmd.boundary import Boundary
@@ -26,7 +30,6 @@ from xpmd.exclusions import Exclusions, bonded_pairs
 from xpmd.general import GeneralInteraction
 from xpmd.gradient import grad, value_and_grad
 from xpmd.gradient_strategy import GradientStrategy, LossStrategy, TrajectoryStrategy
-from xpmd.hookspecs import Component, hookimpl
 from xpmd.minimize import minimize
 from xpmd.module import Module, indices, static
 from xpmd.neighbor_finder import CutoffNeighborFinder, NeighborFinder
@@ -38,7 +41,6 @@ from xpmd.observe import Observe
 from xpmd.orthorhombic_boundary import CubicBoundary, RectangularBoundary
 from xpmd.pairwise import PairwiseInteraction
 from xpmd.placement import place_atoms
-from xpmd.plugins import create
 from xpmd.progress import Progress
 from xpmd.properties import (
     forces,
@@ -59,7 +61,31 @@ from xpmd.triclinic_boundary import TriclinicBoundary
 from xpmd.velocities import random_velocities
 from xpmd.visualize import animate
 
+if TYPE_CHECKING:
+    from xpmd import plugins
+    from xpmd.hookspecs import Component, hookimpl
+    from xpmd.plugins import create
+
 __version__ = "0.1.0"
+
+# The registry reads the metadata of what is installed, a third of the time of this import; it is
+# imported when something is asked of it.
+_LATER = {
+    "Component": "xpmd.hookspecs",
+    "create": "xpmd.plugins",
+    "hookimpl": "xpmd.hookspecs",
+    "plugins": "xpmd.plugins",
+}
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name not in _LATER:
+        raise AttributeError(f"module 'xpmd' has no attribute {name!r}")
+    module = importlib.import_module(_LATER[name])
+    return module if name == "plugins" else getattr(module, name)
+
 
 __all__ = [
     "Atoms",

@@ -162,13 +162,14 @@ class Backend(ABC):
 
     def map(self, function: Callable[..., Arrays], *stacked: Array) -> Arrays:
         """Apply a function to each slice along the first axis and stack what it returns."""
-        rows = [
-            function(*(array[k, ...] for array in stacked)) for k in range(stacked[0].shape[0])
-        ]
+        rows = [function(*(array[k, ...] for array in stacked)) for k in range(stacked[0].shape[0])]
         return tuple(self._stack(column) for column in zip(*rows, strict=True))
 
     def host_call(
-        self, function: Callable[..., Sequence[Any]], like: Sequence[tuple[Any, str]], *arrays: Array
+        self,
+        function: Callable[..., Sequence[Any]],
+        like: Sequence[tuple[Any, str]],
+        *arrays: Array,
     ) -> Arrays:
         """Call a host function on NumPy copies of arrays; no gradient passes.
 
@@ -299,7 +300,9 @@ def backend_of(*arrays: Any) -> Backend:
         return backend(next(iter(names)))
     if not names:
         types = sorted({type(array).__name__ for array in arrays})
-        raise BackendError(f"No array of a known backend among {types}; see md.plugins.list('backend').")
+        raise BackendError(
+            f"No array of a known backend among {types}; see md.plugins.list('backend')."
+        )
     raise BackendError(
         f"Arrays of several backends were mixed: {sorted(names)}. Convert them to one library first."
     )

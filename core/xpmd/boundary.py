@@ -62,9 +62,7 @@ class Boundary(Module):
         position = [coords[..., k] for k in range(self.dimensions)]
         images = [
             xp.floor(part) if repeats else None
-            for part, repeats in zip(
-                self.fractional(position, xp=xp), self.periodic, strict=True
-            )
+            for part, repeats in zip(self.fractional(position, xp=xp), self.periodic, strict=True)
         ]
         return xp.stack(self.shift(position, images, xp=xp), axis=-1)
 

@@ -77,7 +77,9 @@ class Entrance:
                 return self.backend.xp(*parts).stack(parts)
             return self.backend.asarray(value, dtype=self.dtype, device=self.device)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"`{name}` = {value!r} cannot be made an array of numbers: {error}") from error
+            raise TypeError(
+                f"`{name}` = {value!r} cannot be made an array of numbers: {error}"
+            ) from error
 
     def integers(self, name: str, value: Any) -> Array:
         """Return indices as an integer array."""
@@ -153,6 +155,4 @@ def arrays_in(value: Any) -> Iterable[Any]:
 def is_float_array(value: Any) -> bool:
     """Return whether a value is an array (not a scalar object) of floating numbers."""
     dtype = getattr(value, "dtype", None)
-    return (
-        dtype is not None and not isinstance(value, numbers.Number) and "float" in str(dtype)
-    )
+    return dtype is not None and not isinstance(value, numbers.Number) and "float" in str(dtype)

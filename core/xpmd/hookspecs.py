@@ -55,12 +55,13 @@ class Component:
     kind: str
     name: str
     target: str
-    api: tuple[int, int] = API
+    api: tuple[int, int] = (1, 0)  # not `API`: what the plugin was written for, not what runs it
     backends: tuple[str, ...] = ("*",)
     summary: str = ""
     modules: tuple[str, ...] = ()
 
 
 @hookspec
-def xpmd_components(api: tuple[int, int]) -> Iterable[Component]:  # type: ignore[empty-body]
-    """Return descriptions of the components a plugin offers; `api` is the version in force."""
+def xpmd_components(api: tuple[int, int]) -> Iterable[Component]:
+    """Return the components a plugin offers; `api`, which it may leave out, is the one in force."""
+    raise NotImplementedError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from xpmd.concrete import require_positive
 from xpmd.properties import forces, potential_energy

@@ -88,7 +88,9 @@ class CutoffNeighborFinder(NeighborFinder):
         for name in ("every", "capacity"):
             value = getattr(self, name)
             if value is not None and (int(value) != value or value < 1):
-                raise ValueError(f"`{name}` = {value} must be a whole number of at least 1, or None.")
+                raise ValueError(
+                    f"`{name}` = {value} must be a whole number of at least 1, or None."
+                )
 
     @property
     def reach(self) -> float:

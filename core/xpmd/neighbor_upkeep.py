@@ -7,8 +7,8 @@ from typing import Any
 
 from xpmd.backend import Backend
 from xpmd.errors import NeighborOverflowError
-from xpmd.neighbor_finder import NeighborFinder
 from xpmd.module import flatten, unflatten
+from xpmd.neighbor_finder import NeighborFinder
 from xpmd.neighbor_list import NeighborList
 
 Array = Any
@@ -55,9 +55,7 @@ def constant(component: Any, backend: Backend) -> Any:
     return unflatten(structure, [backend.stop_gradient(leaf) for leaf in leaves])
 
 
-def is_stale(
-    system: Any, coords: Array, neighbors: NeighborList, t: Any, *, xp: Any
-) -> Any:
+def is_stale(system: Any, coords: Array, neighbors: NeighborList, t: Any, *, xp: Any) -> Any:
     """Return whether the list must be rebuilt before forces at `coords` are computed.
 
     A pair can have come within reach unseen once two atoms have together moved the whole skin, so the

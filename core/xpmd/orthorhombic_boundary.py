@@ -58,9 +58,7 @@ class OrthorhombicBoundary(Boundary):
     def nearest(self, displacement: Sequence[Array], *, xp: Any) -> tuple[Array, ...]:
         return tuple(
             part if opened else part - xp.round(part / side) * side
-            for part, side, opened in zip(
-                displacement, self.sides, self.open_sides, strict=True
-            )
+            for part, side, opened in zip(displacement, self.sides, self.open_sides, strict=True)
         )
 
     def fractional(self, position: Sequence[Array], *, xp: Any) -> tuple[Array, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
@@ -17,9 +17,8 @@ import pluggy
 
 from xpmd import hookspecs
 from xpmd.errors import PluginError
-from xpmd.hookspecs import KINDS, Component
+from xpmd.hookspecs import GROUP, KINDS, Component
 
-GROUP = "xpmd"
 OWN_DISTRIBUTION = "xpmd"
 
 _NAME = re.compile(r"[^\s:]+")
@@ -72,7 +71,7 @@ def _identity(distribution: Distribution) -> tuple[str, str]:
 def installed_plugins(failures: list[Failure]) -> Iterator[tuple[str, str, EntryPoint]]:
     """Yield distribution, version and entry point of each installed plugin; imports none of them.
 
-    Obeys `XPMD_DISABLE_PLUGINS=1` (only xpmd's own) and `XPMD_PLUGINS=a,b` (only these and its own).
+    Obeys `XPMD_DISABLE_PLUGINS=1` (only xpmd's own) and `XPMD_PLUGINS=a,b` (only these and ours).
 
     Args:
         failures: takes the distributions whose entry points cannot be read, or that are asked for
@@ -117,7 +116,7 @@ def offered_components(plugin: object, name: str) -> list[object]:
         PluginError: it has no hook, a misspelt one, or one that returns no list.
         Exception: anything that the hook itself raises.
     """
-    manager = pluggy.PluginManager("xpmd")
+    manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     try:
         manager.register(plugin, name)
@@ -127,8 +126,8 @@ def offered_components(plugin: object, name: str) -> list[object]:
     if not manager.hook.xpmd_components.get_hookimpls():
         raise PluginError("it has no function `xpmd_components` marked with `@xpmd.hookimpl`")
     answers = manager.hook.xpmd_components(api=hookspecs.API)
-    answer = answers[0] if answers else None
-    if isinstance(answer, str) or not hasattr(answer, "__iter__"):
+    answer: object = answers[0] if answers else None
+    if isinstance(answer, str) or not isinstance(answer, Iterable):
         raise PluginError(f"`xpmd_components` must return a list of `Component`, not {answer!r}")
     return list(answer)
 

@@ -1,11 +1,12 @@
 """The registry that everything uses: what is installed, and the class behind a name.
 
-    md.plugins.list("interaction")
-    md.plugins.get("interaction", "LennardJones")
+md.plugins.list("interaction")
+md.plugins.get("interaction", "LennardJones")
 """
 
 from __future__ import annotations
 
+import functools
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -38,9 +39,19 @@ def get(kind: str, name: str) -> Any:
     return _registry.get(kind, name)
 
 
-def create(kind: str, name: str, **settings: Any) -> Any:
-    """Return a component with the given settings; errors as for `get`."""
-    return _registry.get(kind, name)(**settings)
+def create(kind: str, name: str, /, **settings: Any) -> Any:
+    """Return a component with the given settings; errors as for `get`.
+
+    One that is a function, such as an observable, comes back with its settings filled in.
+    """
+    target = _registry.get(kind, name)
+    if not isinstance(target, type):
+        return functools.partial(target, **settings) if settings else target
+    try:
+        return target(**settings)
+    except Exception as error:
+        error.add_note(f"This was the {_registry.find(kind, name).label}, created with {settings}.")
+        raise
 
 
 def failures() -> tuple[Failure, ...]:

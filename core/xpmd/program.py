@@ -194,9 +194,7 @@ class Program:
             carry, rows = backend.scan(block, carry, firsts)
             records = tuple(rows)
         else:
-            carry = backend.repeat(
-                lambda k, c: step(t0 + k, c), carry, active, structure.chunk
-            )
+            carry = backend.repeat(lambda k, c: step(t0 + k, c), carry, active, structure.chunk)
         end = ChunkState(carry[:n_floats], carry[n_floats:])
         finite = xp.all(xp.isfinite(end.floats[0]))
         for part in end.floats[1:3]:

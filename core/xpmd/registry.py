@@ -33,8 +33,8 @@ class Entry(Component):
     Attributes:
         distribution: name of the distribution.
         version: its version.
-        status: "ok"; "incompatible": written for another version of the plugin contract; "failed":
-            its class was asked for and could not be imported; "ambiguous": others have the same name.
+        status: "ok"; "incompatible": written for another version of the plugin contract;
+            "failed": its class could not be imported; "ambiguous": others have the same name.
         error: why the status is not "ok", else `None`.
     """
 
@@ -74,7 +74,7 @@ def _entry(component: object, distribution: str, version: str) -> Entry:
 
 
 class Registry:
-    """Components by kind and name. Empty until first used, then read once from what is installed."""
+    """Components by kind and name, read once, when first used, from what is installed."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str, str], Entry] = {}
@@ -111,8 +111,8 @@ class Registry:
 
         Raises:
             ValueError: kind or name is unknown; lists the known ones.
-            PluginError: several distributions offer it, it speaks another version of the contract, or
-                it is unknown and some plugins, any of which may hold it, failed to load.
+            PluginError: several distributions offer it, it speaks another version of the contract,
+                or it is unknown and some plugins, any of which may hold it, failed to load.
         """
         if not isinstance(name, str):
             raise TypeError(f"`name` = {name!r} must be the name of a {kind}, as a string")
@@ -154,8 +154,8 @@ class Registry:
         """
         if entry.api[1] > API[1]:
             warnings.warn(
-                f"The {entry.label} was written for plugin API {entry.api[0]}.{entry.api[1]}, newer "
-                f"than the {API[0]}.{API[1]} of this xpmd; upgrade xpmd if something is missing.",
+                f"The {entry.label} was written for plugin API {entry.api[0]}.{entry.api[1]}, "
+                f"newer than the {API[0]}.{API[1]} of this xpmd; upgrade if anything is missing.",
                 stacklevel=4,
             )
         stored = self._entries.get(entry.key, entry)
@@ -221,7 +221,9 @@ class Registry:
 
     def _add(self, entry: Entry) -> None:
         if entry.key in self._entries:
-            raise PluginError(f"it offers two components under the name {entry.kind} '{entry.name}'")
+            raise PluginError(
+                f"it offers two components under the name {entry.kind} '{entry.name}'"
+            )
         self._entries[entry.key] = entry
 
     @staticmethod
@@ -248,7 +250,7 @@ class Registry:
             return ValueError(message)
         lines = "\n".join(f"  {failure}" for failure in suspects)
         error = PluginError(
-            f"{message}\nThese plugins failed to load and may hold it; `xpmd plugins` says more:\n{lines}",
+            f"{message}\nThese plugins failed to load and may hold it:\n{lines}",
             distribution=suspects[0].distribution,
         )
         error.__cause__ = suspects[0].error

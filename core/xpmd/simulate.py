@@ -57,7 +57,9 @@ def simulate(
     observe = dict(observe or {})
     for name, each in observe.items():
         if not isinstance(each, Observe):
-            raise TypeError(f"`observe[{name!r}]` = {each!r} must be md.Observe(function, every=...).")
+            raise TypeError(
+                f"`observe[{name!r}]` = {each!r} must be md.Observe(function, every=...)."
+            )
     shown = list(reporters)
     if progress:
         from xpmd.progress import Progress
@@ -127,9 +129,13 @@ def _observed(
     def of_snapshot(*snapshot: Array) -> tuple[Array, ...]:
         value = observe.function(_at(system, box_spec, snapshot))
         if isinstance(value, Module) or value is None:
-            raise TypeError(f"`{observe.function!r}` must return an array or a number, got {value!r}.")
+            raise TypeError(
+                f"`{observe.function!r}` must return an array or a number, got {value!r}."
+            )
         if not backend.is_array(value):
-            value = backend.asarray(value, dtype=system.dtype, device=backend.device_of(snapshot[0]))
+            value = backend.asarray(
+                value, dtype=system.dtype, device=backend.device_of(snapshot[0])
+            )
         return (value,)
 
     return backend.map(of_snapshot, *rows)[0]

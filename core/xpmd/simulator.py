@@ -89,7 +89,13 @@ class Simulator(Module):
         record: tuple[Array, ...] = ()
         for k, coupling in enumerate(self.couplings):
             state, kept = coupling.apply(
-                state, system, self.dt, t, noise, k + 1, xp=xp  # type: ignore[attr-defined]
+                state,
+                system,
+                self.dt,
+                t,
+                noise,
+                k + 1,
+                xp=xp,  # type: ignore[attr-defined]
             )
             record += kept
         return state, record
@@ -103,9 +109,7 @@ def without_cm_motion(velocities: Array, system: Any, *, xp: Any) -> Array:
     return velocities - xp.sum(mass * velocities, axis=0) / xp.sum(mass)
 
 
-def remove_cm_motion_every(
-    every: int, velocities: Array, system: Any, t: Any, *, xp: Any
-) -> Array:
+def remove_cm_motion_every(every: int, velocities: Array, system: Any, t: Any, *, xp: Any) -> Array:
     """Remove center-of-mass motion after every `every`-th step, never for 0."""
     if every == 0:
         return velocities
@@ -116,5 +120,3 @@ def remove_cm_motion_every(
     if isinstance(due, bool):
         return removed if due else velocities
     return xp.where(due, removed, velocities)
-
-

@@ -178,7 +178,9 @@ class System(Module):
         return tuple(i for i in self.interactions if isinstance(i, GeneralInteraction))
 
     def __repr__(self) -> str:
-        sides = ", ".join("open" if math.isinf(s) else f"{s:g}" for s in self.boundary.side_lengths())
+        sides = ", ".join(
+            "open" if math.isinf(s) else f"{s:g}" for s in self.boundary.side_lengths()
+        )
         kinds = ", ".join(type(i).__name__ for i in self.interactions) or "no interactions"
         return (
             f"<System of {self.n_atoms} atoms in {type(self.boundary).__name__}({sides}) on "
@@ -195,9 +197,7 @@ def _with_partners(
     if not partners or not partners[0]:
         return None
     pairs = entrance.integers("exclusions", exclusions.pairs)
-    return exclusions.with_fields(
-        pairs=pairs, partners=entrance.integers("exclusions", partners)
-    )
+    return exclusions.with_fields(pairs=pairs, partners=entrance.integers("exclusions", partners))
 
 
 def _check_kinds(

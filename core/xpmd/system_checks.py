@@ -76,7 +76,9 @@ def _sign(system: Any, name: str, value: Any) -> None:
 def _specific(system: Any, interaction: SpecificInteraction) -> None:
     name, atoms = type(interaction).__name__, interaction.atoms
     if atoms.ndim != 2:
-        raise ValueError(f"{name}: `atoms` has shape {tuple(atoms.shape)}; it must be (terms, atoms).")
+        raise ValueError(
+            f"{name}: `atoms` has shape {tuple(atoms.shape)}; it must be (terms, atoms)."
+        )
     terms, size = atoms.shape
     if takes_positions(type(interaction)):
         fields = tuple(n for n in interaction._dynamic_names if n != "atoms")

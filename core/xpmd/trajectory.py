@@ -229,7 +229,9 @@ class Trajectory:
             rows = (~(abs(known) < math.inf)).any(axis=1).nonzero()[0]
             if rows.size:
                 forces = abs(self.backend.known(floats[2]))
-                atom = int(rows[0]) if rows.size < 2 else int(rows[forces[rows].max(axis=1).argmax()])
+                atom = (
+                    int(rows[0]) if rows.size < 2 else int(rows[forces[rows].max(axis=1).argmax()])
+                )
                 break
         step = t0 + bad
         for reporter in self.reporters:
@@ -276,7 +278,9 @@ class Trajectory:
                     row -= link.records
                     made = tuple(
                         _padded(_rows(part, row, link.records), inside, like, xp)
-                        for part, like in zip(records, self._record_like(template, n_box), strict=True)
+                        for part, like in zip(
+                            records, self._record_like(template, n_box), strict=True
+                        )
                     )
                 else:
                     made = tuple(
@@ -284,7 +288,14 @@ class Trajectory:
                         for like in self._record_like(template, n_box)
                     )
             leaf_cotangents, state_cotangents = self.strategy.chunk_backward(
-                link.program, leaves, link.residual, self.keys, link.t0, link.active, tuple(lam), made
+                link.program,
+                leaves,
+                link.residual,
+                self.keys,
+                link.t0,
+                link.active,
+                tuple(lam),
+                made,
             )
             totals = [_plus(a, b) for a, b in zip(totals, leaf_cotangents, strict=True)]
             lam = [
@@ -294,9 +305,7 @@ class Trajectory:
         if records:
             _add_snapshot(lam, [_row(part, 0) for part in records], n_box)
         back = program.start_fresh_back if self.start_step == 0 else program.start_back
-        totals = [
-            _plus(a, b) for a, b in zip(totals, back(leaves, tuple(lam)), strict=True)
-        ]
+        totals = [_plus(a, b) for a, b in zip(totals, back(leaves, tuple(lam)), strict=True)]
         found = iter(totals)
         return [next(found) if is_float else None for is_float in program.is_float]
 

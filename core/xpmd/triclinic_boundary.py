@@ -28,7 +28,9 @@ class TriclinicBoundary(Boundary):
         known = concrete(vectors)
         if known is not None:
             _check(known)
-        rows = [(vectors[k] if isinstance(vectors, (list, tuple)) else vectors[k, :]) for k in range(3)]
+        rows = [
+            (vectors[k] if isinstance(vectors, (list, tuple)) else vectors[k, :]) for k in range(3)
+        ]
         entries = tuple(rows[a][b] for a in range(3) for b in range(a + 1))
         object.__setattr__(self, "entries", entries)
 
@@ -39,9 +41,7 @@ class TriclinicBoundary(Boundary):
         cx = c * math.cos(beta)
         cy = c * (math.cos(alpha) - math.cos(beta) * math.cos(gamma)) / math.sin(gamma)
         cz = math.sqrt(c * c - cx * cx - cy * cy)
-        return cls(
-            [[a, 0.0, 0.0], [b * math.cos(gamma), b * math.sin(gamma), 0.0], [cx, cy, cz]]
-        )
+        return cls([[a, 0.0, 0.0], [b * math.cos(gamma), b * math.sin(gamma), 0.0], [cx, cy, cz]])
 
     def replace(self, **changes: Any) -> Self:
         """Return a triclinic boundary with other `vectors`."""

@@ -161,7 +161,12 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         return list(itertools.product(*steps))
 
     def _neighbor_cell(
-        self, places: list[Array], offset: tuple[int, ...], plan: CellPlan, boundary: Boundary, xp: Any
+        self,
+        places: list[Array],
+        offset: tuple[int, ...],
+        plan: CellPlan,
+        boundary: Boundary,
+        xp: Any,
     ) -> tuple[Array, Array | None]:
         number, inside = None, None
         for place, step, count, repeats in zip(
@@ -228,5 +233,11 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         count = xp.astype(count, xp.int32)
         overflow = overfull | (count > plan.capacity)
         return NeighborList(
-            flat // width, xp.reshape(second, (-1,))[flat], valid, count, overflow, coords, layout="half"
+            flat // width,
+            xp.reshape(second, (-1,))[flat],
+            valid,
+            count,
+            overflow,
+            coords,
+            layout="half",
         )

@@ -31,7 +31,9 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.method is not None and self.method not in METHODS:
-            raise ValueError(f"`method` = {self.method!r} must be one of {sorted(METHODS)}, or None.")
+            raise ValueError(
+                f"`method` = {self.method!r} must be one of {sorted(METHODS)}, or None."
+            )
 
     def plan(
         self, coords: Array, boundary: Boundary, exclusions: Exclusions | None, *, backend: Backend

@@ -151,4 +151,3 @@ def padded(
     mask[rows[fits], places[fits]] = True
     firsts[:] = np.arange(n_atoms)[:, None] if n_atoms else 0
     return firsts, seconds, np.asarray(count), overflow, mask
-

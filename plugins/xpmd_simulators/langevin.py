@@ -56,9 +56,7 @@ class Langevin(Simulator):
         velocities = state.velocities + self.dt * state.forces / mass
         coords = state.coords + half * velocities
         kept = xp.exp(-self.friction * self.dt)
-        spread = xp.sqrt(
-            (1.0 - kept * kept) * system.units.boltzmann * self.temperature / mass
-        )
+        spread = xp.sqrt((1.0 - kept * kept) * system.units.boltzmann * self.temperature / mass)
         velocities = kept * velocities + spread * noise.normal(0, tuple(velocities.shape))
         coords = system.boundary.wrap(coords + half * velocities, xp=xp)
         velocities = remove_cm_motion_every(self.remove_cm_motion, velocities, system, t, xp=xp)

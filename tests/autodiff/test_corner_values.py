@@ -6,6 +6,8 @@ import jax
 import numpy as np
 import pytest
 
+from xpmd_autodiff import Differentiation
+
 
 @pytest.mark.parametrize(
     ("exponent", "first", "second"),
@@ -164,3 +166,59 @@ def test_a_gradient_has_the_type_of_its_argument_when_types_mix(differentiation,
     to_x, to_y = pull(xp.ones(2))
     assert to_x.dtype == xp.float32
     assert to_y.dtype == xp.float64
+
+
+def test_a_tangent_is_broadcast_along_with_its_value(differentiation, xp):
+    namespace = differentiation.namespace
+    x, wide = xp.ones((2, 1)), xp.ones((4, 1, 3))
+    for function in (
+        lambda x: x + wide,
+        lambda x: wide - x,
+        lambda x: namespace.where(wide > 0, x, wide),
+        lambda x: namespace.maximum(x * 2, wide),
+    ):
+        out, tangent = differentiation.jvp(function, (x,), (x,))
+        assert tangent.shape == out.shape == (4, 2, 3)
+
+
+def test_the_index_given_to_a_backend_counts_from_the_front(xp):
+    seen = []
+
+    def index_add(count, index, values):
+        seen.append(np.asarray(index))
+        return xp.zeros((count, *values.shape[1:]))
+
+    differentiation = Differentiation(xp, index_add=index_add)
+    namespace = differentiation.namespace
+    index = xp.asarray([-1, 0, -3])
+    for function in (
+        lambda x: x[index],
+        lambda x: namespace.take(x, index, axis=0),
+        lambda x: (
+            namespace.take(x, xp.asarray([[-1]]), axis=0)
+            if xp.__name__ != "array_api_strict"
+            else x[index]
+        ),
+    ):
+        out, pull = differentiation.vjp(function, xp.zeros(3))
+        pull(xp.ones(out.shape))
+    assert len(seen) == 3
+    assert all(np.all(one >= 0) for one in seen)
+
+
+def test_eigenvalues_see_the_symmetric_part_of_a_change(differentiation, xp):
+    eigh = differentiation.namespace.linalg.eigh
+    matrix = xp.asarray([[1.0, 0.2, 0.0], [0.2, 2.0, 0.1], [0.0, 0.1, 4.0]])
+    change = xp.reshape(xp.arange(9, dtype=xp.float64), (3, 3))
+    symmetric = 0.5 * (change + xp.matrix_transpose(change))
+    for one, other in zip(
+        differentiation.jvp(eigh, (matrix,), (change,))[1],
+        differentiation.jvp(eigh, (matrix,), (symmetric,))[1],
+        strict=True,
+    ):
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=1e-14)
+    gradient = np.asarray(
+        differentiation.vjp(eigh, matrix)[1]((xp.asarray([1.0, 2.0, 3.0]), change))[0]
+    )
+    np.testing.assert_allclose(gradient, gradient.T, atol=1e-14)
+    assert np.abs(gradient).max() > 0.1

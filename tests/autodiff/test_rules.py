@@ -197,10 +197,10 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "meshgrid": [
         Example(
-            lambda xp, x, y: tuple(xp.meshgrid(x, y, indexing=indexing)),
+            lambda xp, x, y, kind=kind: tuple(xp.meshgrid(x, y, indexing=kind)),
             (inside(-1, 1, 3), inside(-1, 1, 2)),
         )
-        for indexing in ("xy", "ij")
+        for kind in ("xy", "ij")
     ],
     "getitem": [
         picked(lambda xp: 1, 4),

@@ -1,4 +1,4 @@
-"""A wrapped array in a user's hands: operators, NumPy's functions, conversions, unknown functions."""
+"""A wrapped array in use: operators, functions of NumPy, conversions, unknown functions."""
 
 from __future__ import annotations
 

@@ -28,7 +28,9 @@ def _print_version(wanted: bool) -> None:
 def xpmd(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Differentiable molecular simulation on any array library."""

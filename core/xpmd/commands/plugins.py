@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-import xpmd.plugins as registry
+from xpmd import plugins as registry
 from xpmd.errors import PluginError
 from xpmd.hookspecs import API, KINDS
+from xpmd.plugin_discovery import Failure
+from xpmd.registry import Entry
 
 _STYLES = {"ok": "green", "available": "green", "unavailable": "yellow"}
 _WIDTH_OF_A_FILE = 160
@@ -25,17 +27,17 @@ _WIDTH_OF_A_FILE = 160
 class Row(NamedTuple):
     """An entry, and its status after a closer look."""
 
-    entry: registry.Entry
+    entry: Entry
     status: str
     reason: str | None
 
 
-def _looked_at(entry: registry.Entry) -> Row:
+def _looked_at(entry: Entry) -> Row:
     """Return an entry after importing its class, and asking a backend whether it can run here."""
     if entry.status != "ok":
         return Row(entry, entry.status, entry.error)
     try:
-        target = registry.get(entry.kind, entry.qualified_name)
+        target = registry.load(entry)
     except PluginError as error:
         return Row(entry, "failed", str(error))
     if entry.kind != "backend":
@@ -47,10 +49,8 @@ def _looked_at(entry: registry.Entry) -> Row:
     return Row(entry, "available" if reason is None else "unavailable", reason)
 
 
-def _json(rows: Sequence[Row], failures: Sequence[registry.Failure]) -> str:
-    components = [
-        {**asdict(row.entry), "status": row.status, "error": row.reason} for row in rows
-    ]
+def _json(rows: Sequence[Row], failures: Sequence[Failure]) -> str:
+    components = [{**asdict(row.entry), "status": row.status, "error": row.reason} for row in rows]
     failed = [
         {
             "distribution": failure.distribution,

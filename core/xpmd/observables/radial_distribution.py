@@ -12,7 +12,12 @@ Array = Any
 
 
 def radial_distribution(
-    coords: Array, boundary: Boundary, *, r_max: float, n_bins: int = 200, width: float | None = None
+    coords: Array,
+    boundary: Boundary,
+    *,
+    r_max: float,
+    n_bins: int = 200,
+    width: float | None = None,
 ) -> tuple[Array, Array]:
     """Return distances and g(r); differentiable with respect to coordinates and box.
 

@@ -25,7 +25,9 @@ class PeriodicTorsion(SpecificInteraction):
 
     units: ClassVar[dict[str, str]] = {"phase": "angle", "k": "energy"}
 
-    def energy(self, dihedral: Array, periodicity: Array, phase: Array, k: Array, *, xp: Any) -> Array:
+    def energy(
+        self, dihedral: Array, periodicity: Array, phase: Array, k: Array, *, xp: Any
+    ) -> Array:
         if max(periodicity.ndim, phase.ndim, k.ndim) < 2:
             return k * (1.0 + xp.cos(periodicity * dihedral - phase))
         columns = xp.expand_dims(dihedral, axis=-1)
