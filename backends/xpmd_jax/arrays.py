@@ -22,6 +22,11 @@ def availability() -> str | None:
     return None
 
 
+def raw_namespace() -> Any:
+    """Return the namespace of the standard's functions."""
+    return namespace
+
+
 def is_array(value: Any) -> bool:
     """Return whether a value is a JAX array, a traced one included."""
     return isinstance(value, jax.Array)
@@ -34,7 +39,8 @@ def is_traced(value: Any) -> bool:
 
 def check_dtype(dtype: str) -> None:
     """Raise if JAX would turn 64-bit numbers into 32-bit ones without a word."""
-    if dtype == "float64" and not jax.config.jax_enable_x64:
+    config: Any = jax.config
+    if dtype == "float64" and not config.read("jax_enable_x64"):
         raise BackendError(
             "JAX keeps 64-bit numbers only if told to, and float64 was asked for. Put "
             "jax.config.update('jax_enable_x64', True) before the first array (or set JAX_ENABLE_X64=1 "

@@ -31,7 +31,7 @@ class JaxBackend(Backend):
     availability = staticmethod(arrays.availability)
 
     def xp(self, *xs: Array) -> Any:
-        return arrays.namespace
+        return arrays.raw_namespace()
 
     def asarray(self, value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
         return arrays.asarray(value, dtype=dtype, device=device)

@@ -15,7 +15,8 @@ Arrays = tuple[Any, ...]
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function compiled for each set of shapes."""
-    return jax.jit(function)
+    compiled: Callable[..., Any] = jax.jit(function)
+    return compiled
 
 
 def repeat(
@@ -34,7 +35,8 @@ def scan(
     body: Callable[[Arrays, Any], tuple[Arrays, Arrays]], carry: Arrays, xs: Sequence[Any]
 ) -> tuple[Arrays, Arrays]:
     """Thread a carry through the body and stack what it returns."""
-    return jax.lax.scan(body, tuple(carry), jnp.asarray(np.asarray(xs, dtype=np.int32)))
+    end, rows = jax.lax.scan(body, tuple(carry), jnp.asarray(np.asarray(xs, dtype=np.int32)))
+    return end, rows
 
 
 def while_loop(
@@ -48,7 +50,8 @@ def cond(
     predicate: Any, yes: Callable[..., Arrays], no: Callable[..., Arrays], *operands: Array
 ) -> Arrays:
     """Return what one of two branches gives; only that one runs."""
-    return jax.lax.cond(predicate, yes, no, *operands)
+    chosen: Arrays = jax.lax.cond(predicate, yes, no, *operands)
+    return chosen
 
 
 def map_leading(function: Callable[..., Arrays], *stacked: Array) -> Arrays:
@@ -60,7 +63,8 @@ def host_call(
     function: Callable[..., Sequence[Any]], like: Sequence[tuple[Any, str]], *arrays: Array
 ) -> Arrays:
     """Call a host function from compiled code; shapes must be given."""
-    shapes = tuple(jax.ShapeDtypeStruct(shape, getattr(jnp, dtype)) for shape, dtype in like)
+    struct: Any = jax.ShapeDtypeStruct
+    shapes = tuple(struct(shape, getattr(jnp, dtype)) for shape, dtype in like)
 
     def on_host(*values: Any) -> tuple[Any, ...]:
         found = function(*(np.asarray(value) for value in values))

@@ -18,6 +18,11 @@ def availability() -> str | None:
     return None
 
 
+def raw_namespace() -> Any:
+    """Return the namespace of the standard's functions."""
+    return namespace
+
+
 def is_array(value: Any) -> bool:
     """Return whether a value is a tensor."""
     return isinstance(value, torch.Tensor)

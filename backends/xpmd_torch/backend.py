@@ -25,7 +25,7 @@ class TorchBackend(Backend):
     availability = staticmethod(arrays.availability)
 
     def xp(self, *xs: Array) -> Any:
-        return arrays.namespace
+        return arrays.raw_namespace()
 
     def asarray(self, value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
         return arrays.asarray(value, dtype=dtype, device=device)

@@ -72,7 +72,7 @@ def vjp(
 
 def jvp(function: Callable[..., Arrays], xs: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
     """Return outputs and tangents by forward-mode differentiation."""
-    forward_ad = torch.autograd.forward_ad
+    forward_ad: Any = torch.autograd.forward_ad
     with forward_ad.dual_level():
         duals = [forward_ad.make_dual(x, t) for x, t in zip(xs, tangents, strict=True)]
         parts = [forward_ad.unpack_dual(out) for out in function(*duals)]

@@ -99,9 +99,11 @@ class Backend(ABC):
 
     def synchronize(self, array: Array) -> None:
         """Wait until the array has been computed."""
+        return None
 
     def check_dtype(self, dtype: str) -> None:
         """Raise `BackendError` if arrays of this type cannot be made as things are."""
+        return None
 
     # -- control flow ---------------------------------------------------------------------------
 
@@ -268,7 +270,7 @@ def backend(name: str) -> Backend:
 
 
 @functools.lru_cache(maxsize=512)
-def _backend_name(cls: type) -> str | None:
+def _backend_name(cls: Any) -> str | None:
     """Return the name of the backend whose arrays have this type; imports nothing to find out."""
     from xpmd.plugins import list as list_components
 
@@ -293,9 +295,10 @@ def backend_of(*arrays: Any) -> Backend:
     names = {}
     for array in arrays:
         raw = getattr(array, "__xpmd_primal__", array)
-        name = _backend_name(type(raw))
+        kind: Any = type(raw)
+        name = _backend_name(kind)
         if name is not None:
-            names[name] = type(raw)
+            names[name] = kind
     if len(names) == 1:
         return backend(next(iter(names)))
     if not names:

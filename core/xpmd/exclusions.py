@@ -19,7 +19,7 @@ class Exclusions(Module):
     """
 
     pairs: Array = indices()
-    partners: Array = indices(None)
+    partners: Array = indices(default=None)
 
     @classmethod
     def from_bonds(cls, bonds: Iterable[Sequence[int]], through: int = 3) -> Self:
@@ -70,7 +70,7 @@ def bonded_pairs(bonds: Iterable[Sequence[int]], distances: Iterable[int]) -> li
     for a, b in ((int(i), int(j)) for i, j in bonds):
         joined.setdefault(a, []).append(b)
         joined.setdefault(b, []).append(a)
-    pairs = []
+    pairs: list[list[int]] = []
     for start in sorted(joined):
         shell, reached = [start], {start}
         for distance in range(1, max(wanted, default=0) + 1):

@@ -39,7 +39,7 @@ class GeneralInteraction(Module):
             return (self.energy(x, system, neighbors, xp=backend.xp(x, coords)),)
 
         (energy,), pull = backend.vjp(energy_of, coords)
-        (slope,) = pull((xp.ones_like(energy),))
+        slope: Any = pull((xp.ones_like(energy),))[0]
         return -slope
 
     @property
@@ -79,7 +79,7 @@ def general_virial(
         return (interaction.energy(positions, deformed, neighbors, xp=namespace),)
 
     (energy,), pull = backend.vjp(energy_of, strain)
-    (slope,) = pull((xp.ones_like(energy),))
+    slope: Any = pull((xp.ones_like(energy),))[0]
     return -slope
 
 

@@ -20,7 +20,7 @@ def static(
     return _field("static", default, init, default_factory)
 
 
-def indices(default: Any = dataclasses.MISSING) -> Any:
+def indices(*, default: Any = dataclasses.MISSING) -> Any:
     """Mark a field as integer data: carried as an array, reached by no gradient."""
     return _field("indices", default, True, None)
 
@@ -59,7 +59,8 @@ class Module:
         cls._static_names = tuple(name for name, role in roles.items() if role == "static")
         cls._dynamic_names = tuple(name for name, role in roles.items() if role != "static")
         cls._index_names = frozenset(name for name, role in roles.items() if role == "indices")
-        optree.register_pytree_node(cls, _flatten, cls._unflatten, namespace=NAMESPACE)
+        register: Any = optree.register_pytree_node
+        register(cls, _flatten, cls._unflatten, namespace=NAMESPACE)
 
     @classmethod
     def _unflatten(cls, metadata: Any, children: Any) -> Self:

@@ -76,8 +76,8 @@ class CutoffNeighborFinder(NeighborFinder):
     """
 
     cutoff: float = static()
-    every: int | None = static(None)
-    capacity: int | None = static(None)
+    every: int | None = static(default=None)
+    capacity: int | None = static(default=None)
 
     def __post_init__(self) -> None:
         cutoff = concrete(magnitude(self.cutoff, "length"))

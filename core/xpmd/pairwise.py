@@ -27,8 +27,8 @@ class PairwiseInteraction(Module):
 
     atom_parameters: ClassVar[dict[str, Callable[..., Array]]] = {}
 
-    def energy(self, r: Array, *parameters: Array, xp: Any) -> Array:
-        """Return V(r), elementwise, kJ/mol.
+    def energy(self, *args: Any, **kwargs: Any) -> Array:
+        """Return V(r), elementwise, kJ/mol; a subclass writes `energy(r, *parameters, xp)`.
 
         Args:
             r: distances of any shape, nm, all positive.

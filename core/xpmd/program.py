@@ -61,7 +61,7 @@ class Structure:
     @property
     def chunk(self) -> int:
         """Steps in a chunk."""
-        n_atoms = self.shapes[0]
+        n_atoms: int = self.shapes[0]
         budget = CHUNK_BUDGET // max(n_atoms * min(n_atoms, 80), 1)
         longest = max(10, min(LONGEST_CHUNK, budget))
         if self.interval is None or self.interval >= longest:

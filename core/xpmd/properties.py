@@ -105,8 +105,8 @@ def _closest_pair(system: Any, neighbors: Any, xp: Any) -> str:
     known = system.backend.known(squared)
     if known is None or known.size == 0:
         return ""
-    place = known.argmin()
-    where = divmod(int(place), known.shape[1]) if known.ndim == 2 else (int(place),)
+    place = int(known.argmin())
+    where: tuple[int, ...] = divmod(place, known.shape[1]) if known.ndim == 2 else (place,)
     if neighbors.layout == "half":
         first = int(system.backend.known(neighbors.first)[where])
         second = int(system.backend.known(neighbors.second)[where])

@@ -87,16 +87,9 @@ class Simulator(Module):
     ) -> tuple[State, tuple[Array, ...]]:
         """Apply the couplings in order, as the last part of a step."""
         record: tuple[Array, ...] = ()
+        dt = getattr(self, "dt", 0.0)
         for k, coupling in enumerate(self.couplings):
-            state, kept = coupling.apply(
-                state,
-                system,
-                self.dt,
-                t,
-                noise,
-                k + 1,
-                xp=xp,  # type: ignore[attr-defined]
-            )
+            state, kept = coupling.apply(state, system, dt, t, noise, k + 1, xp=xp)
             record += kept
         return state, record
 

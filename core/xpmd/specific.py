@@ -35,8 +35,8 @@ class SpecificInteraction(Module):
             if isinstance(value, tuple):  # a tuple would stay a container of separate leaves
                 object.__setattr__(self, name, list(value))
 
-    def energy(self, *arguments: Array, xp: Any) -> Array:
-        """Return the energy of each term, kJ/mol."""
+    def energy(self, *args: Any, **kwargs: Any) -> Array:
+        """Return the energy of each term, kJ/mol; written as the class describes."""
         raise NotImplementedError
 
     def bind(self, system: Any, *, backend: Backend, xp: Any) -> Callable[[Array], Array]:
@@ -59,22 +59,24 @@ class TermValues(NamedTuple):
 
 
 @functools.cache
-def takes_positions(cls: type) -> bool:
+def _arguments(cls: Any) -> Any:
+    return inspect.signature(cls.energy).parameters
+
+
+def takes_positions(cls: Any) -> bool:
     """Return whether a class writes its energy in terms of positions."""
-    return "boundary" in inspect.signature(cls.energy).parameters  # type: ignore[attr-defined]
+    return "boundary" in _arguments(cls)
 
 
-@functools.cache
-def parameter_names(cls: type) -> tuple[str, ...]:
+def parameter_names(cls: Any) -> tuple[str, ...]:
     """Return the names of the parameters that a class's energy takes after the coordinate.
 
     Raises:
         TypeError: one of them is not a field.
     """
-    signature = inspect.signature(cls.energy).parameters.values()  # type: ignore[attr-defined]
-    positional = [p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD]
+    positional = [p.name for p in _arguments(cls).values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     names = tuple(positional[2:])  # self and the coordinate come first
-    fields = {*cls._dynamic_names, *cls._static_names}  # type: ignore[attr-defined]
+    fields = {*cls._dynamic_names, *cls._static_names}
     unknown = [name for name in names if name not in fields]
     if unknown:
         raise TypeError(
@@ -164,13 +166,10 @@ def _from_positions(
             namespace.stack(list(parts[k : k + dimensions]), axis=-1)
             for k in range(0, len(parts), dimensions)
         ]
-        energy = interaction.energy(*positions, boundary=boundary, xp=namespace)  # type: ignore[call-arg]
+        energy = interaction.energy(*positions, boundary=boundary, xp=namespace)
         return (namespace.sum(energy),)
 
     (energy,), pull = backend.vjp(energy_of, *(part for place in places for part in place))
-    slopes = pull((xp.ones_like(energy),))
-    forces = [
-        [-slope for slope in slopes[k * dimensions : (k + 1) * dimensions]]
-        for k in range(len(places))
-    ]
+    slopes: Any = pull((xp.ones_like(energy),))
+    forces = [[-slopes[k * dimensions + a] for a in range(dimensions)] for k in range(len(places))]
     return energy, list(enumerate(forces)), list(zip(arms, forces[1:], strict=True))

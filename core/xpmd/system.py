@@ -155,7 +155,7 @@ class System(Module):
     def degrees_of_freedom(self) -> int:
         """d n, minus one for each periodic direction and each constraint."""
         fixed = sum(self.boundary.periodic) + sum(c.n_constraints for c in self.constraints)
-        return max(self.boundary.dimensions * self.n_atoms - fixed, 1)
+        return int(max(self.boundary.dimensions * self.n_atoms - fixed, 1))
 
     def masses(self, *, xp: Any) -> Array:
         """Return the masses as a column that broadcasts with `(n, d)` arrays, u."""
@@ -204,13 +204,14 @@ def _check_kinds(
     atoms: Any, boundary: Any, interactions: Any, finder: Any, exclusions: Any
 ) -> None:
     kinds = (PairwiseInteraction, SpecificInteraction, GeneralInteraction)
-    for name, value, wanted in (
+    expected: list[tuple[str, Any, Any]] = [
         ("atoms", atoms, Atoms),
         ("boundary", boundary, Boundary),
         ("neighbor_finder", finder, NeighborFinder),
         ("exclusions", exclusions, Exclusions),
         *(("interactions", each, kinds) for each in interactions),
-    ):
+    ]
+    for name, value, wanted in expected:
         if value is None and name in ("neighbor_finder", "exclusions"):
             continue
         if isinstance(value, type):

@@ -8,7 +8,8 @@ from typing import Any
 from xpmd.concrete import concrete
 from xpmd.module import Module
 from xpmd.neighbor_finder import NeighborFinder
-from xpmd.specific import COORDINATES, SpecificInteraction, parameter_names, takes_positions
+from xpmd.bonded_geometry import COORDINATES
+from xpmd.specific import SpecificInteraction, parameter_names, takes_positions
 
 
 def check_system(system: Any) -> None:

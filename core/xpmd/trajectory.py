@@ -250,7 +250,8 @@ class Trajectory:
     # -- walking back ---------------------------------------------------------------------------
 
     def _walk_back(self, leaves: Arrays, cotangents: Arrays) -> list[Array | None]:
-        assert self.first is not None and self.strategy is not None
+        assert self.first is not None
+        assert self.strategy is not None
         backend, program = self.backend, self.links[-1].program if self.links else None
         if program is None:
             system, _ = unflatten(self.spec, leaves)

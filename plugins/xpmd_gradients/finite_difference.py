@@ -30,8 +30,8 @@ class FiniteDifference(LossStrategy):
         order: order of accuracy, 2, 4 or 6.
     """
 
-    step: float | None = static(None)
-    order: int = static(4)
+    step: float | None = static(default=None)
+    order: int = static(default=4)
 
     def __post_init__(self) -> None:
         if self.order not in _STENCILS:

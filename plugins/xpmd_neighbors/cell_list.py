@@ -64,7 +64,7 @@ class CellListNeighborFinder(CutoffNeighborFinder):
     def _number(self, extent: float, n_atoms: int) -> int:
         # More cells than atoms would only cost memory.
         most = max(1, math.ceil((4.0 * max(n_atoms, 1)) ** (1 / 2)))
-        return max(1, min(int(extent / self.cutoff), most))
+        return int(max(1, min(int(extent / self.cutoff), most)))
 
     def _unseen(self, coords: Array, boundary: Boundary, backend: Backend) -> CellPlan:
         """Plan for coordinates that are unknown, from the capacity the user gave."""
@@ -150,7 +150,7 @@ class CellListNeighborFinder(CutoffNeighborFinder):
 
     def _offsets(self, plan: CellPlan, boundary: Boundary) -> list[tuple[int, ...]]:
         """Return the cells around a cell, each once even where a side has one or two cells."""
-        steps = []
+        steps: list[tuple[int, ...]] = []
         for count, repeats in zip(plan.cells, boundary.periodic, strict=True):
             if count == 1:
                 steps.append((0,))

@@ -26,7 +26,7 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
             is installed and fits if left out.
     """
 
-    method: str | None = static(None)
+    method: str | None = static(default=None)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -32,7 +32,7 @@ class Langevin(Simulator):
     temperature: Array
     friction: Array
     coupling: Coupling | tuple[Coupling, ...] = ()
-    remove_cm_motion: int = static(1)
+    remove_cm_motion: int = static(default=1)
 
     positive_fields: ClassVar[dict[str, bool]] = {
         "dt": False,

@@ -28,7 +28,7 @@ class VelocityVerlet(Simulator):
 
     dt: Array
     coupling: Coupling | tuple[Coupling, ...] = ()
-    remove_cm_motion: int = static(1)
+    remove_cm_motion: int = static(default=1)
 
     stochastic: ClassVar[bool] = False
 
