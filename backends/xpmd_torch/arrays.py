@@ -7,6 +7,7 @@ from typing import Any
 
 if importlib.util.find_spec("torch") is not None:
     import torch
+    from array_api_compat import torch as namespace
 
 Array = Any
 
