@@ -99,11 +99,11 @@ class Backend(ABC):
 
     def synchronize(self, array: Array) -> None:
         """Wait until the array has been computed."""
-        return None
+        return
 
     def check_dtype(self, dtype: str) -> None:
         """Raise `BackendError` if arrays of this type cannot be made as things are."""
-        return None
+        return
 
     # -- control flow ---------------------------------------------------------------------------
 

@@ -65,10 +65,8 @@ def _rotate_array(x: Any, n_bits: int) -> Any:
 def _schedule(key: tuple[Any, Any], add: Callable[[Any, Any], Any]) -> list[tuple[Any, Any]]:
     """Return the pairs of words that are added before the first and after every fourth round."""
     words = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
-    pairs = [(words[0], words[1])]
-    for group in range(1, 6):
-        pairs.append((words[group % 3], add(words[(group + 1) % 3], group)))
-    return pairs
+    later = [(words[k % 3], add(words[(k + 1) % 3], k)) for k in range(1, 6)]
+    return [(words[0], words[1]), *later]
 
 
 def _encrypt(

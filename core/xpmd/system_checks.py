@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from xpmd.bonded_geometry import COORDINATES
 from xpmd.concrete import concrete
 from xpmd.module import Module
 from xpmd.neighbor_finder import NeighborFinder
-from xpmd.bonded_geometry import COORDINATES
 from xpmd.specific import SpecificInteraction, parameter_names, takes_positions
 
 

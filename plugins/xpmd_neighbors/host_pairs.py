@@ -59,10 +59,9 @@ def _fits(method: str, boundary: Boundary, cutoff: float) -> bool:
         # vesin knows a whole cell or none.
         return boundary.dimensions == 3 and (all(boundary.periodic) or not any(boundary.periodic))
     vectors = boundary.cell_vectors()
-    right_angled = vectors is None or all(
+    return vectors is None or all(
         value == 0.0 for a, row in enumerate(vectors) for b, value in enumerate(row) if a != b
     )
-    return right_angled
 
 
 def _by_vesin(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array, Array]:
