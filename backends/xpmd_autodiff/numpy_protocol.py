@@ -30,7 +30,18 @@ _REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "m
 _NEUTRAL: dict[str, Any] = {"out": None, "where": True, "order": "C", "dtype": None, "kind": None}
 #: NumPy functions that look at values only.
 _LOOKING = CONSTANTS | frozenset(
-    "shape ndim size isclose allclose array_equal around fix array_repr array_str".split()
+    [
+        "shape",
+        "ndim",
+        "size",
+        "isclose",
+        "allclose",
+        "array_equal",
+        "around",
+        "fix",
+        "array_repr",
+        "array_str",
+    ]
 )
 
 

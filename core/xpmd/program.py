@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import optree
 
 from xpmd.backend import Backend
+from xpmd.explosion import acceleration_limit, largest_acceleration
 from xpmd.force_field import total_forces
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_list import NeighborList
@@ -45,7 +46,7 @@ class ChunkResult(NamedTuple):
     state: ChunkState
     records: Arrays
     overflow: Array
-    finite: Array
+    sane: Array
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,11 @@ class Program:
         plain, device = backend.xp(keys), backend.device_of(keys)
         dtype = getattr(plain, initial.dtype)
         stochastic = simulator.stochastic or any(c.stochastic for c in simulator.couplings)
+        dt = getattr(simulator, "dt", None)
 
         def step(t: Any, carry: Arrays) -> Arrays:
+            sane, *rest = carry
+            carry = tuple(rest)
             now, system = self._state(carry[:n_floats], initial)
             held = [carry[n_floats:]]
 
@@ -175,18 +179,23 @@ class Program:
                 noise = Noise(keys, t, xp=plain, dtype=dtype, device=device)
             after, _ = simulator.step(now, forces, system, t, noise, xp=xp)
             numbers = (after.coords, after.velocities, after.forces, *after.memory, *after.box)
-            return (*numbers, *held[0])
+            limit = acceleration_limit(system, dt)
+            if limit is not None:
+                sane = sane & (largest_acceleration(after.forces, system) < limit)
+            return (sane, *numbers, *held[0])
 
-        carry = (*state.floats, *state.lists)
+        sane = backend.asarray(True, dtype="bool", device=device)
+        carry = (sane, *state.floats, *state.lists)
         records: Arrays = ()
         inside, interval = structure.records_inside, structure.interval
         if inside and interval is not None:
+            n_box = len(flatten(initial.boundary)[0])
 
             def block(carry: Arrays, first: Any) -> tuple[Arrays, Arrays]:
                 left = _clip(active - first, 0, interval, xp)
                 carry = backend.repeat(lambda k, c: step(t0 + first + k, c), carry, left, interval)
-                box = len(flatten(initial.boundary)[0])
-                return carry, (*carry[:2], *carry[n_floats - box : n_floats])
+                floats = carry[1 : 1 + n_floats]
+                return carry, (*floats[:2], *floats[n_floats - n_box :])
 
             firsts = [k * interval for k in range(inside)]
             if not backend.capabilities.jit:
@@ -195,11 +204,12 @@ class Program:
             records = tuple(rows)
         else:
             carry = backend.repeat(lambda k, c: step(t0 + k, c), carry, active, structure.chunk)
-        end = ChunkState(carry[:n_floats], carry[n_floats:])
-        finite = xp.all(xp.isfinite(end.floats[0]))
-        for part in end.floats[1:3]:
-            finite = finite & xp.all(xp.isfinite(part))
-        return ChunkResult(end, records, self.neighbors(end.lists).overflow, finite)
+        sane, *rest = carry
+        end = ChunkState(tuple(rest[:n_floats]), tuple(rest[n_floats:]))
+        for part in end.floats[:3]:
+            part = backend.stop_gradient(part)
+            sane = sane & backend.xp(part).all(backend.xp(part).isfinite(part))
+        return ChunkResult(end, records, self.neighbors(end.lists).overflow, sane)
 
     def _kept(self, lists: Arrays, system: Any, coords: Array, t: Any, xp: Any) -> Arrays:
         """Return the list, rebuilt if it is stale; overflow is remembered until the host looks."""

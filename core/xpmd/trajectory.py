@@ -17,6 +17,7 @@ import optree
 
 from xpmd.backend import Backend
 from xpmd.errors import NeighborOverflowError, SimulationError
+from xpmd.explosion import worst_atom
 from xpmd.gradient_strategy import TrajectoryStrategy
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_finder import NeighborFinder
@@ -135,7 +136,7 @@ class Trajectory:
                 state = ChunkState(state.floats, program.lists(leaves, state.floats[0]))
                 continue
             enlargements = 0
-            if not bool(result.finite):
+            if not bool(result.sane):
                 self._fail(program, leaves, state, t0, active)
             made = active // self.interval if structure.records_inside and self.interval else 0
             at_end = not structure.records_inside and self._due(done + active)
@@ -212,36 +213,29 @@ class Trajectory:
     def _fail(
         self, program: Program, leaves: Arrays, state: ChunkState, t0: int, active: int
     ) -> None:
-        """Find the first step whose state is not finite, and raise with the last good state."""
+        """Find the first step after which the state is not sane, and raise with the last good one."""
         good, bad = 0, active
         while bad - good > 1:
             middle = (good + bad) // 2
-            finite = program.advance(leaves, state, self.keys, t0, middle).finite
-            good, bad = (middle, bad) if bool(finite) else (good, middle)
+            sane = program.advance(leaves, state, self.keys, t0, middle).sane
+            good, bad = (middle, bad) if bool(sane) else (good, middle)
         floats = state.floats
         if good:
             floats = program.advance(leaves, state, self.keys, t0, good).state.floats
         broken = program.advance(leaves, state, self.keys, t0, bad).state.floats
-        last_good = program.system_at(leaves, floats)
-        atom = 0
-        for part in broken[:3]:
-            known = self.backend.known(part)
-            rows = (~(abs(known) < math.inf)).any(axis=1).nonzero()[0]
-            if rows.size:
-                forces = abs(self.backend.known(floats[2]))
-                atom = (
-                    int(rows[0]) if rows.size < 2 else int(rows[forces[rows].max(axis=1).argmax()])
-                )
-                break
+        last_good, forces = program.system_at(leaves, floats), self.backend.known(floats[2])
+        atom, fate = worst_atom(
+            (last_good, forces),
+            (program.system_at(leaves, broken), self.backend.known(broken[2])),
+        )
         step = t0 + bad
         for reporter in self.reporters:
             reporter.failed(step - 1, last_good)
-        largest = float(abs(self.backend.known(floats[2])[atom]).max())
         raise SimulationError(
-            f"The simulation exploded at step {step}: the state of atom {atom} is no longer finite. "
-            f"The largest force component on it one step before was {largest:.3g}. Use a smaller time "
-            "step, minimize the energy first, or check the parameters; the error's `system` is the "
-            "last good state.",
+            f"The simulation exploded at step {step} with atom {atom}: {fate}. The largest force "
+            f"component on it one step before was {float(abs(forces[atom]).max()):.3g}. Use a smaller "
+            "time step, minimize the energy first, or check the parameters; the error's `system` is "
+            "the last good state.",
             step=step,
             atom=atom,
             system=last_good,

@@ -1,0 +1,18 @@
+"""What this package offers to the registry."""
+
+from xpmd.hookspecs import Component, hookimpl
+
+
+@hookimpl
+def xpmd_components(api: tuple[int, int]) -> list[Component]:
+    """Describe the backend."""
+    return [
+        Component(
+            "backend",
+            "cupy",
+            "xpmd_cupy.backend:CupyBackend",
+            backends=("cupy",),
+            summary="CuPy on an NVIDIA GPU, with the differentiation of xpmd_autodiff",
+            modules=("cupy",),
+        )
+    ]
