@@ -17,6 +17,24 @@ Array = Any
 namespace.set_array_api_strict_flags(boolean_indexing=False, data_dependent_shapes=False)
 
 
+def _leave_operators_to_other_arrays() -> None:
+    """Let `strict * other` be answered by the other array, as on all libraries.
+
+    array-api-strict 2.6 raises where Python's protocol asks for `NotImplemented`.
+    """
+    array: Any = type(namespace.ones(1))
+    check = array._check_type_device
+
+    def tolerant(self: Array, other: Any) -> None:
+        if not hasattr(other, "__array_namespace__") or isinstance(other, array):
+            check(self, other)
+
+    array._check_type_device = tolerant
+
+
+_leave_operators_to_other_arrays()
+
+
 def _strict(array: Any) -> Array:
     return namespace.asarray(np.asarray(array))
 
