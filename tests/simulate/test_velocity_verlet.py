@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from lennard_jones_liquid import DT, MASS, SIGMA, liquid
 
 import xpmd as md
+from lennard_jones_liquid import DT, MASS, SIGMA, liquid
 from xpmd_interactions import HarmonicBond
 from xpmd_simulators import VelocityVerlet
 
@@ -48,7 +49,7 @@ def test_second_order() -> None:
         math.sqrt(np.mean(energy_errors(system, 2.0 * DT / k, 100 * k, every=k) ** 2))
         for k in (1, 2, 4)
     ]
-    for coarse, fine in zip(rms, rms[1:], strict=False):
+    for coarse, fine in itertools.pairwise(rms):
         assert coarse / fine == pytest.approx(4.0, abs=0.1)
 
 
@@ -82,9 +83,7 @@ def test_total_momentum_is_conserved(on: md.Backend, array: Callable[..., Any]) 
     np.testing.assert_allclose(after, before, rtol=0.0, atol=1e-10)
 
 
-def test_motion_of_the_center_of_mass_is_removed(
-    on: md.Backend, array: Callable[..., Any]
-) -> None:
+def test_motion_of_the_center_of_mass_is_removed(on: md.Backend, array: Callable[..., Any]) -> None:
     mass = np.array([1.0, 3.0, 5.0])
     system = md.System(
         atoms=md.Atoms(mass=array(mass)),
