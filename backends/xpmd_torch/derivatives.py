@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,13 +14,23 @@ from xpmd.errors import GradientError
 Array = Any
 Arrays = tuple[Any, ...]
 
+_forward_ad: Any = torch.autograd.forward_ad
+
+
+@contextlib.contextmanager
+def _forward_mode() -> Iterator[None]:
+    """Keep to itself what PyTorch says about its own code when forward mode is first used."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+        yield
+
 
 def radial(function: Callable[[Array], Array], at: Array) -> Array:
     """Return the elementwise derivative; differentiable again if gradients are being followed."""
     again = torch.is_grad_enabled()
     with torch.enable_grad():
         # An alias, so that what reaches `at` by other ways is not counted.
-        inner = at.view_as(at) if at.requires_grad and again else at.detach().requires_grad_(True)
+        inner = at.view_as(at) if at.requires_grad and again else _leaf_like(at)
         value = function(inner)
         if not value.requires_grad:
             return torch.zeros_like(at)
@@ -28,10 +40,24 @@ def radial(function: Callable[[Array], Array], at: Array) -> Array:
     return slope if again else slope.detach()
 
 
+def _leaf_like(x: Array) -> Array:
+    """Return a new variable with the value of a tensor and its forward tangent, if it has one."""
+    leaf = x.detach().requires_grad_(True)
+    tangent = _unpacked(x).tangent
+    return leaf if tangent is None else _forward_ad.make_dual(leaf, tangent)
+
+
+def _unpacked(x: Array) -> Any:
+    """Return primal and tangent; outside forward mode there is no level to look at."""
+    if _forward_ad._current_level < 0:
+        return _forward_ad.UnpackedDualTensor(x, None)
+    return _forward_ad.unpack_dual(x)
+
+
 def _followed(x: Array, again: bool) -> Array:
     if not x.is_floating_point():
         return x
-    return x.view_as(x) if x.requires_grad and again else x.detach().requires_grad_(True)
+    return x.view_as(x) if x.requires_grad and again else _leaf_like(x)
 
 
 def vjp(
@@ -72,10 +98,9 @@ def vjp(
 
 def jvp(function: Callable[..., Arrays], xs: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
     """Return outputs and tangents by forward-mode differentiation."""
-    forward_ad: Any = torch.autograd.forward_ad
-    with forward_ad.dual_level():
-        duals = [forward_ad.make_dual(x, t) for x, t in zip(xs, tangents, strict=True)]
-        parts = [forward_ad.unpack_dual(out) for out in function(*duals)]
+    with _forward_mode(), _forward_ad.dual_level():
+        duals = [_forward_ad.make_dual(x, t) for x, t in zip(xs, tangents, strict=True)]
+        parts = [_forward_ad.unpack_dual(out) for out in function(*duals)]
         outs = tuple(part.primal for part in parts)
         found = tuple(
             torch.zeros_like(part.primal) if part.tangent is None else part.tangent

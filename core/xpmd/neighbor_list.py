@@ -55,6 +55,23 @@ class NeighborList(Module):
             return gained - backend.index_add(n_atoms, self.second, values)
         return xp.sum(values, axis=1)
 
+    def sum_by_role(
+        self, of_first: Array, of_second: Array | None, n_atoms: int, *, backend: Any
+    ) -> Array:
+        """Add up what each entry holds for its first and for its second atom; `(n,)`.
+
+        Args:
+            of_first: one value an entry; from both ends one value a row or an entry.
+            of_second: likewise; from both ends left out, since it is the mirror entry's.
+        """
+        if self.layout == "half":
+            total = backend.index_add(n_atoms, self.first, of_first)
+            return total + backend.index_add(n_atoms, self.second, of_second)
+        xp = backend.xp(of_first)
+        if of_first.shape[1] == 1:
+            return of_first[:, 0]
+        return xp.sum(of_first, axis=1)
+
 
 def bucketed(count: int, *, spare: float = 1.1, step: int = 4) -> int:
     """Return a capacity for `count` entries with some room, on a grid so that few sizes occur."""

@@ -42,6 +42,16 @@ class PairwiseInteraction(Module):
         """Distance beyond which the energy is zero, nm; `None` if there is none."""
         return getattr(self, "cutoff", _NO_CUTOFF).reach
 
+    def cut_energy(self, r: Array, parameters: Sequence[Array], *, backend: Backend) -> Array:
+        """Return the energy at distances within reach as the cutoff leaves it, kJ/mol."""
+
+        def potential(r: Array) -> Array:
+            return self.energy(r, *parameters, xp=backend.xp(r, *parameters))
+
+        cutoff: Cutoff = getattr(self, "cutoff", _NO_CUTOFF)
+        xp = backend.xp(r, *parameters)
+        return cutoff.energy(potential, r, derivative=backend.radial, xp=xp)
+
 
 _NO_CUTOFF = NoCutoff()
 
@@ -83,49 +93,23 @@ def mixed_parameters(
     return mixed
 
 
-class PairTerm(NamedTuple):
-    """One interaction over the entries of a list, ready to evaluate."""
-
-    energy_of: Callable[[Array], Array]  # U(r^2)
-    squared: Array  # r^2, with a harmless value where masked
-    mask: Array | None
-
-
-def pair_term(
+def within_reach(
     interaction: PairwiseInteraction,
-    atoms: Any,
-    geometry: PairGeometry,
+    squared: Array,
     neighbors: NeighborList,
     *,
     backend: Backend,
     xp: Any,
-) -> PairTerm:
-    """Mask what an interaction does not see and return its energy as a function of r^2.
-
-    Differentiating in r^2 rather than r needs one square root and no division by r.
-    """
-    cutoff: Cutoff = getattr(interaction, "cutoff", _NO_CUTOFF)
-    parameters = mixed_parameters(
-        interaction, atoms, neighbors.of_first, neighbors.of_second, xp=xp
-    )
-    mask, squared = neighbors.mask, geometry.squared
-    reach = cutoff.reach
+) -> tuple[Array | None, Array]:
+    """Return which entries an interaction sees, `None` for all, and r^2, harmless elsewhere."""
+    mask, reach = neighbors.mask, interaction.reach
     if reach is not None:
         inside = squared <= reach * reach
         mask = inside if mask is None else mask & inside
-        squared = xp.where(mask, squared, (STAND_IN * reach) ** 2 + xp.zeros_like(squared))
-    elif mask is not None:
+        return mask, xp.where(mask, squared, (STAND_IN * reach) ** 2 + xp.zeros_like(squared))
+    if mask is not None:
         squared = xp.where(mask, squared, _some_valid(squared, mask, backend=backend, xp=xp))
-
-    def potential(r: Array) -> Array:
-        return interaction.energy(r, *parameters, xp=backend.xp(r, *parameters))
-
-    def energy_of(s: Array) -> Array:
-        namespace = backend.xp(s, *parameters)
-        r = namespace.sqrt(s)
-        return cutoff.energy(potential, r, derivative=backend.radial, xp=namespace)
-
-    return PairTerm(energy_of, squared, mask)
+    return mask, squared
 
 
 def _some_valid(squared: Array, mask: Array, *, backend: Backend, xp: Any) -> Array:
@@ -150,10 +134,15 @@ def pair_energy(
     """Return the summed energy of pairwise interactions, kJ/mol."""
     total: Array = 0.0
     for interaction in interactions:
-        term = pair_term(interaction, atoms, geometry, neighbors, backend=backend, xp=xp)
-        energy = term.energy_of(term.squared)
-        if term.mask is not None:
-            energy = xp.where(term.mask, energy, xp.zeros_like(energy))
+        parameters = mixed_parameters(
+            interaction, atoms, neighbors.of_first, neighbors.of_second, xp=xp
+        )
+        mask, squared = within_reach(
+            interaction, geometry.squared, neighbors, backend=backend, xp=xp
+        )
+        energy = interaction.cut_energy(xp.sqrt(squared), parameters, backend=backend)
+        if mask is not None:
+            energy = xp.where(mask, energy, xp.zeros_like(energy))
         total = total + neighbors.weight * xp.sum(energy)
     return total
 
@@ -167,18 +156,39 @@ def pair_factor(
     backend: Backend,
     xp: Any,
 ) -> Array:
-    """Return f for each entry, so that the force on its first atom is f times the displacement.
-
-    f = -2 dU/d(r^2) = -V'(r)/r.
-    """
+    """Return f for each entry, so that the force on its first atom is f times the displacement."""
     total: Array = 0.0
     for interaction in interactions:
-        term = pair_term(interaction, atoms, geometry, neighbors, backend=backend, xp=xp)
-        slope = backend.radial(term.energy_of, term.squared)
-        if term.mask is not None:
-            slope = xp.where(term.mask, slope, xp.zeros_like(slope))
-        total = total - 2.0 * slope
+        parameters = mixed_parameters(
+            interaction, atoms, neighbors.of_first, neighbors.of_second, xp=xp
+        )
+        mask, squared = within_reach(
+            interaction, geometry.squared, neighbors, backend=backend, xp=xp
+        )
+        factor = factor_of(interaction, parameters, squared, backend=backend)
+        if mask is not None:
+            factor = xp.where(mask, factor, xp.zeros_like(factor))
+        total = total + factor
     return total
+
+
+def factor_of(
+    interaction: PairwiseInteraction,
+    parameters: Sequence[Array],
+    squared: Array,
+    *,
+    backend: Backend,
+) -> Array:
+    """Return f = -2 dU/d(r^2) = -V'(r)/r of one interaction, elementwise.
+
+    Differentiating in r^2 rather than r needs one square root and no division by r.
+    """
+
+    def energy_of(s: Array) -> Array:
+        r = backend.xp(s, *parameters).sqrt(s)
+        return interaction.cut_energy(r, parameters, backend=backend)
+
+    return -2.0 * backend.radial(energy_of, squared)
 
 
 def _dot(first: Sequence[Array], second: Sequence[Array]) -> Array:

@@ -39,6 +39,17 @@ class SpecificInteraction(Module):
         """Return the energy of each term, kJ/mol; written as the class describes."""
         raise NotImplementedError
 
+    def check(self, system: Any) -> None:
+        """Raise for what cannot be right in a System; called when one is built."""
+
+    def parameters_by_term(self) -> dict[str, Any]:
+        """Return by name the parameters that are scalars or one value a term."""
+        if takes_positions(type(self)):
+            names = tuple(name for name in self._dynamic_names if name != "atoms")
+        else:
+            names = parameter_names(type(self))
+        return {name: getattr(self, name) for name in names}
+
     def bind(self, system: Any, *, backend: Backend, xp: Any) -> Callable[[Array], Array]:
         """Return the energy of each term as a function of its coordinate alone."""
         parameters = [getattr(self, name) for name in parameter_names(type(self))]
@@ -58,6 +69,18 @@ class TermValues(NamedTuple):
     virial: list[list[Array]] | None
 
 
+Loads = list[tuple[int, Sequence[Array]]]  # slot of an atom, force on it
+Levers = list[tuple[Sequence[Array], Sequence[Array]]]  # displacement, force at its end
+
+
+class Terms(NamedTuple):
+    """All terms of an interaction: their energy, the forces on their atoms, and the levers."""
+
+    energy: Array
+    loads: Loads
+    levers: Levers
+
+
 @functools.cache
 def _arguments(cls: Any) -> Any:
     return inspect.signature(cls.energy).parameters
@@ -66,6 +89,18 @@ def _arguments(cls: Any) -> Any:
 def takes_positions(cls: Any) -> bool:
     """Return whether a class writes its energy in terms of positions."""
     return "boundary" in _arguments(cls)
+
+
+#: What the first argument of an energy is called, and the atoms such a coordinate is of.
+_COORDINATE_NAMES = {"r": 2, "angle": 3, "dihedral": 4}
+
+
+def atoms_a_term(cls: Any) -> int | None:
+    """Return how many atoms a term of a class has; `None` if its energy does not say."""
+    points = [p for p in _arguments(cls).values() if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+    if any(p.kind is p.VAR_POSITIONAL for p in _arguments(cls).values()) or not points:
+        return None
+    return len(points) if takes_positions(cls) else _COORDINATE_NAMES.get(points[0].name)
 
 
 def parameter_names(cls: Any) -> tuple[str, ...]:
@@ -96,30 +131,40 @@ def specific_terms(
     forces: bool,
 ) -> TermValues:
     """Evaluate all terms of one interaction at once."""
-    boundary = system.boundary
-    axes = range(boundary.dimensions)
+    axes = range(system.boundary.dimensions)
     slots = [interaction.atoms[:, k] for k in range(interaction.atoms.shape[1])]
     components = [coords[:, a] for a in axes]
     points = [[c[slot] for c in components] for slot in slots]
-    if takes_positions(type(interaction)):
-        energy, loads, levers = _from_positions(interaction, points, boundary, backend, xp)
-    else:
-        energy, loads, levers = _from_coordinate(
-            interaction, points, system, backend, xp, forces=forces
-        )
+    terms = terms_at(interaction, points, system, backend=backend, xp=xp, forces=forces)
     if not forces:
-        return TermValues(energy, None, None)
-    rows = xp.concat([slots[slot] for slot, _ in loads])
+        return TermValues(terms.energy, None, None)
+    rows = xp.concat([slots[slot] for slot, _ in terms.loads])
     sums = [
-        backend.index_add(coords.shape[0], rows, xp.concat([force[a] for _, force in loads]))
+        backend.index_add(coords.shape[0], rows, xp.concat([force[a] for _, force in terms.loads]))
         for a in axes
     ]
-    virial = [[sum(xp.sum(v[a] * f[b]) for v, f in levers) for b in axes] for a in axes]
-    return TermValues(energy, sums, virial)
+    virial = [[sum(xp.sum(v[a] * f[b]) for v, f in terms.levers) for b in axes] for a in axes]
+    return TermValues(terms.energy, sums, virial)
 
 
-Loads = list[tuple[int, Sequence[Array]]]  # slot of an atom, force on it
-Levers = list[tuple[Sequence[Array], Sequence[Array]]]  # displacement, force at its end
+def terms_at(
+    interaction: SpecificInteraction,
+    points: Sequence[Sequence[Array]],
+    system: Any,
+    *,
+    backend: Backend,
+    xp: Any,
+    forces: bool,
+) -> Terms:
+    """Evaluate all terms at given positions of their atoms.
+
+    Args:
+        points: positions by slot and component, one value a term.
+        forces: whether more than the energy is wanted.
+    """
+    if takes_positions(type(interaction)):
+        return _from_positions(interaction, points, system.boundary, backend, xp)
+    return _from_coordinate(interaction, points, system, backend, xp, forces=forces)
 
 
 def _from_coordinate(
@@ -130,13 +175,13 @@ def _from_coordinate(
     xp: Any,
     *,
     forces: bool,
-) -> tuple[Array, Loads, Levers]:
+) -> Terms:
     """Chain the elementwise derivative of the energy with that of the distance or angle."""
     coordinate, arms = COORDINATES[len(points)](points, system.boundary, xp=xp)
     energy_of = interaction.bind(system, backend=backend, xp=xp)
     energy = xp.sum(energy_of(coordinate))
     if not forces:
-        return energy, [], []
+        return Terms(energy, [], [])
     slope = backend.radial(energy_of, coordinate)
     loads: Loads = []
     levers: Levers = []
@@ -145,12 +190,12 @@ def _from_coordinate(
         loads.append((arm.end, force))
         loads.append((arm.start, [-part for part in force]))
         levers.append((arm.vector, force))
-    return energy, loads, levers
+    return Terms(energy, loads, levers)
 
 
 def _from_positions(
     interaction: SpecificInteraction, points: Any, boundary: Any, backend: Backend, xp: Any
-) -> tuple[Array, Loads, Levers]:
+) -> Terms:
     """Differentiate an energy of positions; the atoms of a term are the images near its first."""
     dimensions = boundary.dimensions
     first = points[0]
@@ -172,4 +217,4 @@ def _from_positions(
     (energy,), pull = backend.vjp(energy_of, *(part for place in places for part in place))
     slopes: Any = pull((xp.ones_like(energy),))
     forces = [[-slopes[k * dimensions + a] for a in range(dimensions)] for k in range(len(places))]
-    return energy, list(enumerate(forces)), list(zip(arms, forces[1:], strict=True))
+    return Terms(energy, list(enumerate(forces)), list(zip(arms, forces[1:], strict=True)))
