@@ -29,6 +29,11 @@ def concrete(value: Any) -> Any:
         return None
 
 
+def followed(value: Any) -> bool:
+    """Return whether a derivative is being taken with respect to a value, as far as one can see."""
+    return bool(getattr(value, "requires_grad", False)) or hasattr(value, "__xpmd_primal__")
+
+
 def concrete_numbers(value: Any) -> list[float]:
     """Return every number in a value as a flat list, empty if it is unknown now."""
     known = concrete(value)
@@ -43,9 +48,51 @@ def concrete_numbers(value: Any) -> list[float]:
     return flat
 
 
+def require_numbers(name: str, value: Any) -> None:
+    """Raise `TypeError` unless `value` is a number, an array, or a nested list of them."""
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            require_numbers(name, part)
+    elif not isinstance(value, numbers.Real) and not hasattr(value, "shape"):
+        raise TypeError(f"`{name}` = {value!r} must be a number or an array of numbers.")
+
+
+def require_scalar(name: str, value: Any) -> None:
+    """Raise `TypeError` unless `value` is one number, or an array of no dimensions."""
+    require_numbers(name, value)
+    shape = tuple(getattr(value, "shape", ()))
+    if isinstance(value, (list, tuple)) or shape:
+        what = f"an array of shape {shape}" if shape else f"{value!r}"
+        raise TypeError(f"`{name}` is {what}; it must be one number.")
+
+
 def require_positive(name: str, value: Any, *, allow_zero: bool = False) -> None:
-    """Raise `ValueError` unless every number in `value` that is known now is finite and positive."""
+    """Raise unless every number in `value` that is known now is finite and positive.
+
+    Raises:
+        TypeError: it holds something that is no number.
+        ValueError: a number is negative, zero, or not finite.
+    """
+    require_numbers(name, value)
     for number in concrete_numbers(value):
         if not math.isfinite(number) or number < 0 or (number == 0 and not allow_zero):
             wanted = "zero or positive" if allow_zero else "positive"
             raise ValueError(f"`{name}` = {number} must be finite and {wanted}.")
+
+
+def require_positive_fields(component: Any) -> None:
+    """Check the fields that a component names in `positive_fields`; one that may be `None` may."""
+    for name, allow_zero in component.positive_fields.items():
+        value = getattr(component, name)
+        if value is None and getattr(type(component), name, ...) is None:
+            continue
+        require_positive(name, value, allow_zero=allow_zero)
+
+
+def require_whole(name: str, value: Any, *, at_least: int) -> None:
+    """Raise `ValueError` unless `value` is one whole number that is not too small."""
+    number = concrete(value)
+    known = isinstance(number, numbers.Real) and math.isfinite(number)
+    if not known or int(number) != number or number < at_least:
+        wanted = "zero or positive" if at_least == 0 else f"at least {at_least}"
+        raise ValueError(f"`{name}` = {value!r} must be a whole number, {wanted}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from xpmd.concrete import require_positive
+from xpmd.concrete import require_positive_fields
 from xpmd.module import Module
 from xpmd.noise import Noise
 from xpmd.units import magnitude
@@ -29,8 +29,7 @@ class Coupling(Module):
             if name in self._dynamic_names:
                 value = magnitude(getattr(self, name), dimension, name=name)
                 object.__setattr__(self, name, value)
-        for name, allow_zero in self.positive_fields.items():
-            require_positive(name, getattr(self, name), allow_zero=allow_zero)
+        require_positive_fields(self)
 
     def apply(
         self, state: Any, system: Any, dt: Array, t: Any, noise: Noise, stream: int, *, xp: Any

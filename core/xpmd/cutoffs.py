@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from xpmd.concrete import concrete, require_positive
+from xpmd.concrete import concrete, followed, require_positive, require_scalar
 from xpmd.module import Module, static
 from xpmd.units import magnitude
 
@@ -60,8 +60,9 @@ class DistanceCutoff(Cutoff):
     continuous_force = False
 
     def __post_init__(self) -> None:
-        distance = concrete(magnitude(self.distance, "length"))
-        if distance is None or isinstance(distance, list):
+        given = magnitude(self.distance, "length", name="distance")
+        distance = concrete(given)
+        if distance is None or isinstance(distance, list) or followed(given):
             raise TypeError(
                 "DistanceCutoff: `distance` must be a plain number, because a sharp cutoff has no "
                 "derivative; use a shifted or switched cutoff to differentiate with respect to it."
@@ -86,8 +87,9 @@ class _SmoothCutoff(Cutoff):
 
     def __post_init__(self) -> None:
         for name in self._dynamic_names:
-            value = magnitude(getattr(self, name), "length")
+            value = magnitude(getattr(self, name), "length", name=name)
             require_positive(name, value)
+            require_scalar(name, value)
             object.__setattr__(self, name, value)
         inner, outer = concrete(getattr(self, "activation", None)), concrete(self.reach)
         if inner is not None and outer is not None and inner >= outer:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from xpmd.array_search import grouped, is_float_array, named_arrays, require_one
 from xpmd.backend import Backend, backend, backend_of
 from xpmd.errors import BackendError
 from xpmd.module import Module
-from xpmd.units import UnitSystem, magnitude
+from xpmd.units import UnitSystem, is_quantity, magnitude
 
 Array = Any
 
@@ -31,32 +31,39 @@ class Entrance:
     ) -> Entrance:
         """Choose the backend and type that the float arrays among `values` agree on.
 
-        Integers, booleans, lists and plain numbers follow whatever the float arrays say.
+        Integers, booleans, lists and plain numbers follow whatever the float arrays say; without any,
+        arrays of integers say the backend, and the type is float64.
+
+        Args:
+            values: a dict of what is to be converted, by the names that errors use.
+            like: an array whose device counts, whatever its type.
+
+        Raises:
+            BackendError: several backends, types or devices, or a type other than float32 or float64.
         """
-        arrays = [array for array in arrays_in(values) if is_float_array(array)]
-        chosen = backend_of(*arrays) if arrays else backend("numpy")
+        found = list(named_arrays(values))
+        named = [(name, array) for name, array in found if is_float_array(array)]
+        arrays = [array for _, array in named]
+        owners = arrays or [array for _, array in found]
+        kinds = grouped((name, backend_of(array).name) for name, array in named)
+        require_one("backends", kinds, "Convert them to one library first.")
+        chosen = backend_of(*owners) if owners else backend("numpy")
         if dtype is None:
-            names = {chosen.dtype_name(array) for array in arrays} or {"float64"}
-            if len(names) > 1:
-                raise BackendError(
-                    f"Arrays of several types were mixed: {sorted(names)}. Convert them to one, or "
-                    "give System(..., dtype=...)."
-                )
-            (dtype_name,) = names
+            types = grouped((name, chosen.dtype_name(array)) for name, array in named)
+            require_one("types", types, "Convert them to one, or give System(..., dtype=...).")
+            dtype_name = next(iter(types), "float64")
         else:
             dtype_name = str(dtype)
         if dtype_name not in ("float32", "float64"):
             raise BackendError(f"`dtype` = {dtype_name} must be 'float32' or 'float64'.")
         chosen.check_dtype(dtype_name)
-        device = None
-        owners = [array for array in (like, *arrays) if chosen.is_array(array)]
-        if owners:
-            # An array that is traced does not say where it lives.
-            found = [chosen.device_of(array) for array in owners]
-            devices = {str(place): place for place in found if place is not None}
-            if len(devices) > 1:
-                raise BackendError(f"Arrays on several devices were mixed: {sorted(devices)}.")
-            device = next(iter(devices.values()), None)
+        placed = [("coords", like), *named] if chosen.is_array(like) else named
+        # An array that is traced does not say where it lives.
+        places = [(name, chosen.device_of(array)) for name, array in placed]
+        devices = {str(place): place for _, place in places if place is not None}
+        where = grouped((name, str(place)) for name, place in places if place is not None)
+        require_one("devices", where, "Move them to one first.")
+        device = next(iter(devices.values()), None)
         return cls(chosen, dtype_name, device, units, dtype is not None)
 
     def array(self, name: str, value: Any) -> Array:
@@ -65,7 +72,14 @@ class Entrance:
             found = self.backend.dtype_name(value)
             if found == self.dtype:
                 return value
+            if found.startswith("complex"):
+                raise TypeError(f"`{name}` is an array of {found}; it must be real.")
             return self.backend.asarray(value, dtype=self.dtype)
+        if is_quantity(value):
+            raise TypeError(
+                f"`{name}` = {value} has a unit, but its class does not say of which dimension it is "
+                "(in the class variable `units`). Give a plain number."
+            )
         if is_float_array(value):
             raise BackendError(
                 f"`{name}` is an array of {backend_of(value).name}, but the System is on "
@@ -82,12 +96,23 @@ class Entrance:
             ) from error
 
     def integers(self, name: str, value: Any) -> Array:
-        """Return indices as an integer array."""
+        """Return indices as an integer array; numbers with a fraction are refused."""
+        kind = self.backend.capabilities.index_dtype
         try:
-            kind = self.backend.capabilities.index_dtype
-            return self.backend.asarray(value, dtype=kind, device=self.device)
+            array = value
+            if not self.backend.is_array(value):
+                array = self.backend.asarray(value, device=self.device)
+            found = self.backend.dtype_name(array)
+            if found == kind:
+                return array
+            whole = self.backend.asarray(array, dtype=kind, device=self.device)
         except (TypeError, ValueError) as error:
             raise TypeError(f"`{name}` = {value!r} cannot be made an array of integers.") from error
+        if "int" not in found:
+            before, after = self.backend.known(array), self.backend.known(whole)
+            if before is None or (before != after).any():
+                raise TypeError(f"`{name}` = {value!r} must hold whole numbers: they name atoms.")
+        return whole
 
     def component(self, component: Any) -> Any:
         """Return a component whose fields are arrays; a component already converted is kept."""
@@ -107,8 +132,12 @@ class Entrance:
         """Convert a field: an array, or a component, dict or tuple of them."""
         if isinstance(value, Module):
             return self.component(value)
+        if isinstance(value, type) and issubclass(value, Module):
+            raise TypeError(f"`{name}`: pass an instance, {value.__name__}(...), not the class.")
         if value is None or callable(value):
             return value
+        if name in dimension_of and not isinstance(value, dict):
+            value = magnitude(value, dimension_of[name], self.units, name=name)
         if isinstance(value, dict):
             return {key: self.tree(str(key), part, dimension_of) for key, part in value.items()}
         if isinstance(value, tuple):
@@ -120,8 +149,6 @@ class Entrance:
             return type(value)(*parts) if hasattr(value, "_fields") else parts
         if isinstance(value, list) and not _is_vector(value, self.backend):
             return [self.tree(name, part, dimension_of) for part in value]
-        if name in dimension_of:
-            value = magnitude(value, dimension_of[name], self.units, name=name)
         return self.array(name, value)
 
 
@@ -134,25 +161,3 @@ def _is_vector(value: list[Any], chosen: Backend) -> bool:
         elif not isinstance(item, numbers.Real) and getattr(item, "shape", None) != ():
             return False
     return True
-
-
-def arrays_in(value: Any) -> Iterable[Any]:
-    """Yield every array in a tree of components, dicts, lists and tuples."""
-    if isinstance(value, Module):
-        for name in value._dynamic_names:
-            if name not in value._index_names:
-                yield from arrays_in(getattr(value, name))
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from arrays_in(part)
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from arrays_in(part)
-    elif hasattr(value, "dtype") and not isinstance(value, numbers.Number):
-        yield value
-
-
-def is_float_array(value: Any) -> bool:
-    """Return whether a value is an array (not a scalar object) of floating numbers."""
-    dtype = getattr(value, "dtype", None)
-    return dtype is not None and not isinstance(value, numbers.Number) and "float" in str(dtype)

@@ -31,14 +31,21 @@ class Exclusions(Module):
 
         Raises:
             ValueError: a pair is out of range, names an atom twice, or occurs twice.
+            TypeError: the pairs are not pairs of whole numbers.
         """
-        pairs = [[int(i) for i in pair] for pair in concrete(self.pairs)]
+        known = concrete(self.pairs)
+        if not isinstance(known, list):
+            raise TypeError(
+                f"`exclusions` = {self.pairs!r} must be pairs of atoms, such as [[0, 1], [1, 2]]."
+            )
         partners: list[list[int]] = [[] for _ in range(n_atoms)]
         seen = set()
-        for pair in pairs:
-            if len(pair) != 2:
-                raise ValueError(f"`exclusions`: {pair} must name two atoms.")
-            i, j = pair
+        for given in known:
+            if not isinstance(given, list) or len(given) != 2:
+                raise ValueError(f"`exclusions`: {given} must name two atoms, such as [0, 1].")
+            pair = i, j = int(given[0]), int(given[1])
+            if given != [i, j]:
+                raise TypeError(f"`exclusions`: {given} must hold whole numbers: they name atoms.")
             if not (0 <= i < n_atoms and 0 <= j < n_atoms):
                 raise ValueError(f"`exclusions`: pair {pair} is out of range for {n_atoms} atoms.")
             if i == j:

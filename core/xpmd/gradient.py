@@ -6,9 +6,10 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from xpmd.array_search import arrays_in, is_float_array
 from xpmd.backend import Backend
 from xpmd.backend import backend as backend_named
-from xpmd.entry import Entrance, arrays_in, is_float_array
+from xpmd.entry import Entrance
 from xpmd.errors import GradientError
 from xpmd.gradient_strategy import (
     GradientStrategy,
@@ -121,7 +122,7 @@ def _entrance(
         own = [chosen.dtype_name(x) for x in floats if chosen.is_array(x)]
         return Entrance(chosen, own[0] if own else "float64", None, molar, True)
     if any(is_float_array(x) for x in arrays_in((params, list(rest)))):
-        return Entrance.for_values((params, list(rest)), dtype=None, units=molar)
+        return Entrance.for_values({"params": params, "rest": list(rest)}, dtype=None, units=molar)
     token = probing.set(True)
     try:
         loss(params, *rest)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from xpmd.concrete import require_positive
+from xpmd.concrete import require_positive, require_whole
 from xpmd.properties import forces, potential_energy
 from xpmd.system import System
+from xpmd.units import magnitude
 
 
 def minimize(
@@ -22,8 +23,11 @@ def minimize(
         tolerance: largest force component to stop at, kJ/mol/nm.
         max_steps: most moves tried.
     """
+    step = magnitude(step, "length", system.units, name="step")
+    tolerance = magnitude(tolerance, "force", system.units, name="tolerance")
     require_positive("step", step)
     require_positive("tolerance", tolerance)
+    require_whole("max_steps", max_steps, at_least=0)
     backend = system.backend
     energy = float(potential_energy(system))
     pull = forces(system)

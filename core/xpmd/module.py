@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import optree
@@ -86,18 +87,31 @@ class Module:
 def _flatten(component: Module) -> tuple[Any, Any, Any]:
     cls = type(component)
     values = component.__dict__
-    if len(values) != len(cls._dynamic_names) + len(cls._static_names):
-        known = {*cls._dynamic_names, *cls._static_names}
-        extra = sorted(set(values) - known)
-        missing = sorted(known - set(values))
-        raise TypeError(
-            f"{cls.__name__}: the attributes {extra} are not declared as fields and {missing} are "
-            "not set. Declare each value a component holds as a dataclass field; mark what is not a "
-            "parameter with md.static()."
-        )
-    children = [values[name] for name in cls._dynamic_names]
-    metadata = tuple(values[name] for name in cls._static_names)
+    try:
+        children = [values[name] for name in cls._dynamic_names]
+        metadata = tuple(values[name] for name in cls._static_names)
+    except KeyError:
+        raise _misdeclared(cls, values) from None
+    if len(values) != len(children) + len(metadata):
+        raise _misdeclared(cls, values)
+    for name, value in zip(cls._static_names, metadata, strict=True):
+        if hasattr(value, "dtype") and not isinstance(value, numbers.Number):
+            raise TypeError(
+                f"{cls.__name__}: the static field `{name}` holds an array, which no gradient would "
+                "reach. Give a plain number, or declare the field without md.static()."
+            )
     return children, metadata, cls._dynamic_names
+
+
+def _misdeclared(cls: Any, values: Any) -> TypeError:
+    known = {*cls._dynamic_names, *cls._static_names}
+    extra, missing = sorted(set(values) - known), sorted(known - set(values))
+    faults = [f"`{name}` is not declared as a field" for name in extra]
+    faults += [f"the field `{name}` is not set" for name in missing]
+    return TypeError(
+        f"{cls.__name__}: {' and '.join(faults)}. Declare each value a component holds as a dataclass "
+        "field and set it; mark what is not a parameter with md.static()."
+    )
 
 
 def flatten(tree: Any) -> tuple[list[Any], optree.PyTreeSpec]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from xpmd.backend import Backend
 from xpmd.boundary import Boundary
-from xpmd.concrete import concrete, require_positive
+from xpmd.concrete import concrete, followed, require_positive, require_whole
 from xpmd.exclusions import Exclusions
 from xpmd.module import Module, static
 from xpmd.neighbor_list import NeighborList
@@ -80,17 +80,19 @@ class CutoffNeighborFinder(NeighborFinder):
     capacity: int | None = static(default=None)
 
     def __post_init__(self) -> None:
-        cutoff = concrete(magnitude(self.cutoff, "length"))
-        if cutoff is None or isinstance(cutoff, list):
-            raise TypeError("`cutoff` of a neighbor finder must be a plain number, nm.")
+        given = magnitude(self.cutoff, "length", name="cutoff")
+        cutoff = concrete(given)
+        if cutoff is None or isinstance(cutoff, list) or followed(given):
+            raise TypeError(
+                f"`cutoff` = {given!r} of a neighbor finder must be a plain number, nm: it decides which "
+                "pairs are looked at, and has no derivative."
+            )
         require_positive("cutoff", cutoff)
         object.__setattr__(self, "cutoff", cutoff)
         for name in ("every", "capacity"):
             value = getattr(self, name)
-            if value is not None and (int(value) != value or value < 1):
-                raise ValueError(
-                    f"`{name}` = {value} must be a whole number of at least 1, or None."
-                )
+            if value is not None:
+                require_whole(name, value, at_least=1)
 
     @property
     def reach(self) -> float:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from xpmd.concrete import require_whole
+
 
 @dataclass(frozen=True)
 class Observe:
@@ -22,5 +24,4 @@ class Observe:
     def __post_init__(self) -> None:
         if not callable(self.function):
             raise TypeError(f"`function` = {self.function!r} must be callable with a System.")
-        if int(self.every) != self.every or self.every < 1:
-            raise ValueError(f"`every` = {self.every} must be a whole number of at least 1.")
+        require_whole("every", self.every, at_least=1)

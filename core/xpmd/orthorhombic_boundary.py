@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from xpmd.boundary import Boundary
-from xpmd.concrete import concrete, concrete_numbers
+from xpmd.concrete import concrete, concrete_numbers, require_scalar
 from xpmd.module import static
 from xpmd.units import magnitude
 
@@ -24,7 +24,7 @@ class OrthorhombicBoundary(Boundary):
 
     def __init__(self, *sides: Any) -> None:
         name, wanted = type(self).__name__, self.n_sides
-        sides = tuple(magnitude(side, "length") for side in sides)
+        sides = tuple(magnitude(side, "length", name="side") for side in sides)
         if len(sides) == 1 and len(getattr(sides[0], "shape", ())) == 1:
             sides = tuple(sides[0][k] for k in range(sides[0].shape[0]))
         elif len(sides) == 1 and isinstance(sides[0], (list, tuple)):
@@ -32,11 +32,15 @@ class OrthorhombicBoundary(Boundary):
         if len(sides) == 1:
             sides = sides * wanted
         if len(sides) != wanted:
-            raise ValueError(f"{name} takes one side or {wanted}, got {len(sides)}.")
+            raise ValueError(f"{name} takes one side or {wanted} (nm), got {len(sides)}.")
+        for side in sides:
+            require_scalar("side", side)
         known = [concrete(side) for side in sides]
         for length in concrete_numbers(known):
             if not length > 0:
-                raise ValueError(f"{name}: side = {length} must be positive (inf leaves it open).")
+                raise ValueError(
+                    f"{name}: `side` = {length} must be positive (inf leaves it open)."
+                )
         object.__setattr__(self, "sides", sides)
         opened = tuple(length is not None and math.isinf(length) for length in known)
         object.__setattr__(self, "open_sides", opened)

@@ -7,6 +7,7 @@ md.plugins.get("interaction", "LennardJones")
 from __future__ import annotations
 
 import functools
+import inspect
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -50,7 +51,10 @@ def create(kind: str, name: str, /, **settings: Any) -> Any:
     try:
         return target(**settings)
     except Exception as error:
-        error.add_note(f"This was the {_registry.find(kind, name).label}, created with {settings}.")
+        error.add_note(
+            f"This was the {_registry.find(kind, name).label}, created with {settings}; it takes "
+            f"{inspect.signature(target)}."
+        )
         raise
 
 

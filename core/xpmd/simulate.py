@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from xpmd.array_search import is_float_array
 from xpmd.backend import Backend, backend_of
-from xpmd.concrete import concrete
-from xpmd.entry import Entrance, is_float_array
+from xpmd.concrete import require_whole
+from xpmd.entry import Entrance
 from xpmd.errors import BackendError
 from xpmd.gradient_strategy import GradientStrategy, TrajectoryStrategy, resolve_strategy
 from xpmd.module import Module, flatten, unflatten
@@ -54,13 +55,17 @@ def simulate(
         NeighborOverflowError: a neighbor list could not be made large enough.
     """
     _check_arguments(system, simulator, n_steps, start_step)
+    if observe is not None and not isinstance(observe, Mapping):
+        raise TypeError(
+            f"`observe` = {observe!r} must be a dict, such as {{'rg': md.Observe(...)}}."
+        )
     observe = dict(observe or {})
     for name, each in observe.items():
         if not isinstance(each, Observe):
             raise TypeError(
                 f"`observe[{name!r}]` = {each!r} must be md.Observe(function, every=...)."
             )
-    shown = list(reporters)
+    shown = _reporters(reporters)
     if progress:
         from xpmd.progress import Progress
 
@@ -150,9 +155,17 @@ def _check_arguments(system: Any, simulator: Any, n_steps: Any, start_step: Any)
             "VelocityVerlet(dt=0.002)."
         )
     for name, value in (("n_steps", n_steps), ("start_step", start_step)):
-        number = concrete(value)
-        if number is None or isinstance(number, list) or int(number) != number or number < 0:
-            raise ValueError(f"`{name}` = {value!r} must be a whole number, zero or positive.")
+        require_whole(name, value, at_least=0)
+
+
+def _reporters(reporters: Any) -> list[Reporter]:
+    """Return the reporters as a list, one given alone included."""
+    shown = list(reporters) if isinstance(reporters, (list, tuple)) else [reporters]
+    for each in shown:
+        if not isinstance(each, Reporter):
+            raise TypeError(f"`reporters`: {each!r} must be an instance of a md.Reporter.")
+        require_whole("every", each.every, at_least=1)
+    return shown
 
 
 def _same_backend(backend: Backend, value: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-from xpmd.concrete import require_positive
+from xpmd.concrete import require_positive_fields, require_scalar, require_whole
 from xpmd.coupling import Coupling
 from xpmd.module import Module
 from xpmd.noise import Noise
@@ -46,10 +46,14 @@ class Simulator(Module):
     stochastic: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name, allow_zero in self.positive_fields.items():
-            require_positive(name, getattr(self, name), allow_zero=allow_zero)
+        require_positive_fields(self)
+        if "dt" in self._dynamic_names:
+            require_scalar("dt", self.dt)  # type: ignore[attr-defined]
+        if "remove_cm_motion" in self._static_names:
+            require_whole("remove_cm_motion", self.remove_cm_motion, at_least=0)  # type: ignore[attr-defined]
         coupling = getattr(self, "coupling", ())
-        couplings = (coupling,) if isinstance(coupling, Coupling) else tuple(coupling)
+        several = isinstance(coupling, (list, tuple))
+        couplings = tuple(coupling) if several else (coupling,)
         for each in couplings:
             if not isinstance(each, Coupling):
                 raise TypeError(

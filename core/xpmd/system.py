@@ -19,6 +19,7 @@ from xpmd.neighbor_finder import NeighborFinder
 from xpmd.pairwise import PairwiseInteraction
 from xpmd.specific import SpecificInteraction
 from xpmd.system_checks import check_system
+from xpmd.system_parts import check_parts, several
 
 Array = Any
 
@@ -87,14 +88,27 @@ class System(Module):
         units: unit_systems.UnitSystem = unit_systems.molar,
         dtype: str | None = None,
     ) -> None:
-        if isinstance(interactions, Module):
-            interactions = (interactions,)
-        interactions, constraints = tuple(interactions), tuple(constraints)
-        _check_kinds(atoms, boundary, interactions, neighbor_finder, exclusions)
+        interactions, constraints = several(interactions), several(constraints)
+        check_parts(
+            atoms=(atoms,),
+            boundary=(boundary,),
+            interactions=interactions,
+            neighbor_finder=() if neighbor_finder is None else (neighbor_finder,),
+            exclusions=() if exclusions is None else (exclusions,),
+            constraints=constraints,
+            units=(units,),
+        )
         coords = unit_systems.magnitude(coords, "length", units, name="coords")
         velocities = unit_systems.magnitude(velocities, "velocity", units, name="velocities")
         finder = NeighborFinder() if neighbor_finder is None else neighbor_finder
-        parts = (atoms, coords, boundary, velocities, interactions, constraints)
+        parts = {
+            "coords": coords,
+            "velocities": velocities,
+            "atoms": atoms,
+            "boundary": boundary,
+            "interactions": interactions,
+            "constraints": constraints,
+        }
         entrance = Entrance.for_values(parts, like=coords, dtype=dtype, units=units)
         values = {
             "coords": entrance.array("coords", coords),
@@ -191,31 +205,13 @@ class System(Module):
 def _with_partners(
     exclusions: Exclusions | None, n_atoms: int, entrance: Entrance
 ) -> Exclusions | None:
-    if exclusions is None or exclusions.partners is not None:
+    if exclusions is None:
+        return None
+    known = exclusions.partners
+    if entrance.backend.is_array(known) and known.shape[0] == n_atoms:
         return exclusions
     partners = exclusions.for_atoms(n_atoms)
     if not partners or not partners[0]:
         return None
     pairs = entrance.integers("exclusions", exclusions.pairs)
     return exclusions.with_fields(pairs=pairs, partners=entrance.integers("exclusions", partners))
-
-
-def _check_kinds(
-    atoms: Any, boundary: Any, interactions: Any, finder: Any, exclusions: Any
-) -> None:
-    kinds = (PairwiseInteraction, SpecificInteraction, GeneralInteraction)
-    expected: list[tuple[str, Any, Any]] = [
-        ("atoms", atoms, Atoms),
-        ("boundary", boundary, Boundary),
-        ("neighbor_finder", finder, NeighborFinder),
-        ("exclusions", exclusions, Exclusions),
-        *(("interactions", each, kinds) for each in interactions),
-    ]
-    for name, value, wanted in expected:
-        if value is None and name in ("neighbor_finder", "exclusions"):
-            continue
-        if isinstance(value, type):
-            raise TypeError(f"`{name}`: pass an instance, {value.__name__}(...), not the class.")
-        if not isinstance(value, wanted):
-            names = [w.__name__ for w in (wanted if isinstance(wanted, tuple) else (wanted,))]
-            raise TypeError(f"`{name}` = {value!r} must be one of {names}.")

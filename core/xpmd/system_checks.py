@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from xpmd.bonded_geometry import COORDINATES
 from xpmd.concrete import concrete
+from xpmd.cutoffs import Cutoff
 from xpmd.module import Module
 from xpmd.neighbor_finder import NeighborFinder
-from xpmd.specific import SpecificInteraction, parameter_names, takes_positions
+from xpmd.special_pairs import require_atom_parameters
+from xpmd.specific import SpecificInteraction, atoms_a_term, takes_positions
 
 
 def check_system(system: Any) -> None:
@@ -23,6 +26,8 @@ def check_system(system: Any) -> None:
     _finite(system, "coords", system.coords)
     _finite(system, "velocities", system.velocities)
     for name, value in [("mass", system.atoms.mass), *system.atoms.parameters.items()]:
+        if not system.backend.is_array(value):
+            raise TypeError(f"`{name}` = {value!r} must be a number or an array of numbers.")
         if tuple(value.shape) not in ((), (n_atoms,)):
             raise ValueError(
                 f"`{name}` has shape {tuple(value.shape)}; give a scalar or one value for each of the "
@@ -66,12 +71,20 @@ def _finite_fields(system: Any, owner: str, value: Any, *, allow_inf: bool = Fal
 
 def _sign(system: Any, name: str, value: Any) -> None:
     known = system.backend.known(value)
-    if known is None or name not in ("mass", "sigma"):
+    if known is None or name not in ("mass", "sigma", "epsilon"):
         return
     bad = known <= 0 if name == "mass" else known < 0
-    if bad.any():
-        wanted = "positive" if name == "mass" else "zero or positive"
-        raise ValueError(f"`{name}` = {float(known[bad][0])} must be {wanted}.")
+    if not bad.any():
+        return
+    where = f" of atom {int(bad.nonzero()[0][0])}" if known.ndim else ""
+    what = f"`{name}` = {float(known[bad][0])}{where}"
+    if name == "epsilon":
+        warnings.warn(
+            f"{what} is negative: a geometric mean with it is the well of its absolute value, or none.",
+            stacklevel=5,
+        )
+        return
+    raise ValueError(f"{what} must be {'positive' if name == 'mass' else 'zero or positive'}.")
 
 
 def _specific(system: Any, interaction: SpecificInteraction) -> None:
@@ -80,16 +93,17 @@ def _specific(system: Any, interaction: SpecificInteraction) -> None:
         raise ValueError(
             f"{name}: `atoms` has shape {tuple(atoms.shape)}; it must be (terms, atoms)."
         )
-    terms, size = atoms.shape
-    if takes_positions(type(interaction)):
-        fields = tuple(n for n in interaction._dynamic_names if n != "atoms")
-    else:
-        if size not in COORDINATES:
-            raise ValueError(
-                f"{name}: {size} atoms a term have no distance or angle; write "
-                "energy(x_i, ..., *, boundary, xp) instead."
-            )
-        fields = parameter_names(type(interaction))
+    terms, size = (int(length) for length in atoms.shape)
+    wanted = atoms_a_term(type(interaction))
+    if wanted is not None and size != wanted:
+        raise ValueError(
+            f"{name}: `atoms` has shape {tuple(atoms.shape)}; it must have {wanted} atoms in each row."
+        )
+    if not takes_positions(type(interaction)) and size not in COORDINATES:
+        raise ValueError(
+            f"{name}: {size} atoms a term have no distance or angle; write "
+            "energy(x_i, ..., *, boundary, xp) instead."
+        )
     known = system.backend.known(atoms)
     if known is not None and known.size:
         if known.min() < 0 or known.max() >= system.n_atoms:
@@ -100,12 +114,17 @@ def _specific(system: Any, interaction: SpecificInteraction) -> None:
         for row in known.tolist():
             if len(set(row)) != len(row):
                 raise ValueError(f"{name}: `atoms` row {row} names an atom twice.")
-    for field in fields:
-        shape = getattr(getattr(interaction, field), "shape", None)
-        if shape is not None and len(shape) > 0 and shape[0] not in (1, terms):
+    interaction.check(system)
+    for field, value in interaction.parameters_by_term().items():
+        if value is None and getattr(type(interaction), field, ...) is not None:
+            raise TypeError(
+                f"{name}: `{field}` = None must be a number or one value a row of `atoms`."
+            )
+        shape = tuple(getattr(value, "shape", ()))
+        if shape and shape[0] not in (1, terms):
             raise ValueError(
-                f"{name}: `{field}` has shape {tuple(shape)}; give a scalar or one value for each of "
-                f"the {terms} rows of `atoms`."
+                f"{name}: `{field}` has shape {shape}; give a scalar or one value for each of the "
+                f"{terms} rows of `atoms`."
             )
 
 
@@ -114,15 +133,15 @@ def _pairwise(system: Any) -> None:
         return
     finder: NeighborFinder = system.neighbor_finder
     half = min(system.boundary.widths(), default=math.inf) / 2
-    have = ["mass", *system.atoms.parameters]
     for interaction in system.pairwise:
         name = type(interaction).__name__
-        missing = [p for p in interaction.atom_parameters if p not in have]
-        if missing:
-            raise ValueError(
-                f"{name} needs the atom parameters {missing}; these atoms have {have}. "
-                f"Give them as Atoms({missing[0]}=...)."
+        cutoff = getattr(interaction, "cutoff", None)
+        if hasattr(interaction, "cutoff") and not isinstance(cutoff, Cutoff):
+            raise TypeError(
+                f"{name}: `cutoff` = {cutoff} must be a cutoff, such as md.DistanceCutoff(1.0) or "
+                "md.NoCutoff()."
             )
+        require_atom_parameters(interaction, interaction.atom_parameters, system.atoms)
         reach = concrete(interaction.reach)
         if reach is None and interaction.reach is None and math.isfinite(finder.reach):
             raise ValueError(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 from typing import Any, Self
 
 from xpmd.boundary import Boundary
-from xpmd.concrete import concrete
+from xpmd.concrete import concrete, require_numbers
 from xpmd.units import magnitude
 
 Array = Any
@@ -24,24 +25,39 @@ class TriclinicBoundary(Boundary):
     entries: tuple[Array, Array, Array, Array, Array, Array]
 
     def __init__(self, vectors: Any) -> None:
-        vectors = magnitude(vectors, "length")
-        known = concrete(vectors)
+        vectors = magnitude(vectors, "length", name="vectors")
+        require_numbers("vectors", vectors)
+        rows = _rows(vectors)
+        known = concrete(rows)
         if known is not None:
             _check(known)
-        rows = [
-            (vectors[k] if isinstance(vectors, (list, tuple)) else vectors[k, :]) for k in range(3)
-        ]
         entries = tuple(rows[a][b] for a in range(3) for b in range(a + 1))
         object.__setattr__(self, "entries", entries)
 
     @classmethod
     def from_lengths_angles(cls, lengths: Sequence[float], angles: Sequence[float]) -> Self:
-        """Build the cell from side lengths (nm) and the angles bc, ac, ab (radian)."""
-        (a, b, c), (alpha, beta, gamma) = lengths, angles
-        cx = c * math.cos(beta)
-        cy = c * (math.cos(alpha) - math.cos(beta) * math.cos(gamma)) / math.sin(gamma)
-        cz = math.sqrt(c * c - cx * cx - cy * cy)
-        return cls([[a, 0.0, 0.0], [b * math.cos(gamma), b * math.sin(gamma), 0.0], [cx, cy, cz]])
+        """Build the cell from side lengths (nm) and the angles bc, ac, ab (radian).
+
+        Gradients reach the lengths; the angles are plain numbers.
+        """
+        a, b, c = (magnitude(length, "length", name="lengths") for length in lengths)
+        known = [magnitude(angle, "angle", name="angles") for angle in angles]
+        if not all(isinstance(angle, numbers.Real) for angle in known):
+            raise TypeError(
+                f"`angles` = {angles!r} must be three plain numbers (radian); give `vectors` to "
+                "differentiate with respect to the shape of the cell."
+            )
+        alpha, beta, gamma = (float(angle) for angle in known)
+        across = math.sin(gamma)
+        x = math.cos(beta)
+        y = (math.cos(alpha) - x * math.cos(gamma)) / across if across > 0 else math.nan
+        if not x * x + y * y < 1.0:
+            raise ValueError(
+                f"`angles` = {angles!r} (radian) span no cell: each must lie between 0 and pi and "
+                "below the sum of the other two, and together they must stay below 2 pi."
+            )
+        z = math.sqrt(1.0 - x * x - y * y)
+        return cls([[a, 0.0, 0.0], [b * math.cos(gamma), b * across, 0.0], [c * x, c * y, c * z]])
 
     def replace(self, **changes: Any) -> Self:
         """Return a triclinic boundary with other `vectors`."""
@@ -58,10 +74,34 @@ class TriclinicBoundary(Boundary):
         return (True, True, True)
 
     def nearest(self, displacement: Sequence[Array], *, xp: Any) -> tuple[Array, ...]:
-        ax, bx, by, cx, cy, cz = self.entries
+        *_, cx, cy, cz = self.entries
         x, y, z = displacement
         along_c = xp.round(z / cz)
-        x, y, z = x - along_c * cx, y - along_c * cy, z - along_c * cz
+        return self._nearest_in_plane((x - along_c * cx, y - along_c * cy, z - along_c * cz), xp=xp)
+
+    def shortest_squared(self, displacement: Sequence[Array], *, xp: Any) -> Array:
+        # An image within the smallest width lies on one of the two nearest lattice planes along c, and
+        # there on one of the two nearest rows along b.
+        ax, bx, by, cx, cy, cz = self.entries
+        x, y, z = self.nearest(displacement, xp=xp)
+        side = xp.sign(z)
+        found: Array = None
+        for on_plane in (
+            (x, y, z),
+            self._nearest_in_plane((x - side * cx, y - side * cy, z - side * cz), xp=xp),
+        ):
+            u, v, w = on_plane
+            row = xp.sign(v)
+            for p, q in ((u, v), (u - row * bx, v - row * by)):
+                p = p - xp.round(p / ax) * ax
+                squared = p * p + q * q + w * w
+                found = squared if found is None else xp.where(squared < found, squared, found)
+        return found
+
+    def _nearest_in_plane(self, displacement: Sequence[Array], *, xp: Any) -> tuple[Array, ...]:
+        """Return the displacement shortened along b, then a."""
+        ax, bx, by, *_ = self.entries
+        x, y, z = displacement
         along_b = xp.round(y / by)
         x, y = x - along_b * bx, y - along_b * by
         return x - xp.round(x / ax) * ax, y, z
@@ -108,13 +148,33 @@ def _cross(p: Sequence[float], q: Sequence[float]) -> tuple[float, float, float]
     return p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]
 
 
-def _check(rows: Any) -> None:
-    if not (isinstance(rows, list) and [len(row) for row in rows] == [3, 3, 3]):
-        raise ValueError(f"`vectors` must be three rows of three numbers (nm), got {rows}.")
+def _rows(vectors: Any) -> list[list[Any]]:
+    """Return three vectors, given as nested lists, a list of arrays or one array, as numbers."""
+    shape = getattr(vectors, "shape", None)
+    if shape is not None:
+        if tuple(shape) != (3, 3):
+            raise ValueError(f"`vectors` has shape {tuple(shape)}; {_WANTED}.")
+        return [[vectors[a, b] for b in range(3)] for a in range(3)]
+    sizes = [_length(row) for row in vectors] if isinstance(vectors, (list, tuple)) else []
+    if sizes != [3, 3, 3]:
+        raise ValueError(f"`vectors` = {vectors!r}; {_WANTED}.")
+    return [[row[k] for k in range(3)] for row in vectors]
+
+
+_WANTED = "it must be three rows of three numbers, nm"
+
+
+def _length(row: Any) -> int:
+    return len(row) if isinstance(row, (list, tuple)) else int((*getattr(row, "shape", ()), 0)[0])
+
+
+def _check(rows: list[list[float]]) -> None:
+    if not all(math.isfinite(entry) for row in rows for entry in row):
+        raise ValueError(f"`vectors` = {rows} must be finite; CubicBoundary can have open sides.")
     if rows[0][1] or rows[0][2] or rows[1][2]:
         raise ValueError(
             f"`vectors` = {rows} must be lower triangular: rotate the cell so that a lies on x and "
             "b in the xy plane (from_lengths_angles does it)."
         )
-    if not all(rows[k][k] > 0 and math.isfinite(rows[k][k]) for k in range(3)):
-        raise ValueError(f"`vectors` = {rows} must have positive, finite diagonal entries.")
+    if not all(rows[k][k] > 0 for k in range(3)):
+        raise ValueError(f"`vectors` = {rows} must have positive diagonal entries.")

@@ -155,6 +155,11 @@ def magnitude(value: Any, dimension: str, units: UnitSystem = molar, *, name: st
     return converted
 
 
+def is_quantity(value: Any) -> bool:
+    """Return whether a value is a quantity of a library of units, not a plain number or array."""
+    return not isinstance(value, (int, float)) and _library(value) is not None
+
+
 def _library(value: Any) -> str | None:
     """Return the library of units that a value is from; `None` for plain numbers and arrays."""
     # The types of the bases too, because both libraries may be subclassed.
