@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from xpmd.backend import Backend
@@ -10,6 +11,7 @@ from xpmd.errors import NeighborOverflowError
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_finder import NeighborFinder
 from xpmd.neighbor_list import NeighborList
+from xpmd.strain import strain_size, strained
 
 Array = Any
 
@@ -18,6 +20,9 @@ MOST_ENLARGEMENTS = 20
 
 #: Above this many atoms a list of all pairs is no stand-in for one whose size is unknown.
 MOST_ATOMS_ALL_PAIRS = 1024
+
+#: Cutoffs and widths are compared up to the rounding of single precision.
+_ROUNDING = 1e-6
 
 
 def uses_neighbors(system: Any) -> bool:
@@ -29,9 +34,8 @@ def plan_neighbors(system: Any, coords: Array) -> Any:
     """Return a plan for a list at `coords`; `None` if their values are unknown and none was given."""
     if not uses_neighbors(system):
         return None
-    return system.neighbor_finder.plan(
-        coords, system.boundary, system.exclusions, backend=system.backend
-    )
+    boundary = constant(system.boundary, system.backend)
+    return system.neighbor_finder.plan(coords, boundary, system.exclusions, backend=system.backend)
 
 
 def build_neighbors(system: Any, coords: Array, plan: Any, *, xp: Any) -> NeighborList:
@@ -43,10 +47,37 @@ def build_neighbors(system: Any, coords: Array, plan: Any, *, xp: Any) -> Neighb
         no = backend.asarray(False, dtype="bool", device=backend.device_of(coords))
         zero = backend.asarray(0, dtype="int32", device=backend.device_of(coords))
         return NeighborList(none, none, None, zero, no, coords, layout="half")
-    boundary = constant(system.boundary, backend)
-    return system.neighbor_finder.build(  # type: ignore[no-any-return]
+    boundary, finder = constant(system.boundary, backend), system.neighbor_finder
+    found: NeighborList = finder.build(
         coords, boundary, system.exclusions, plan, backend=backend, xp=backend.xp(coords)
     )
+    overflow = found.overflow
+    for flag in _too_short(system, boundary):
+        overflow = overflow | flag
+    return found.with_fields(box=boundary, overflow=overflow)
+
+
+def _reaches(system: Any) -> list[Any]:
+    """Return how far each interaction looks, `None` if that is not said; no gradient passes."""
+    backend = system.backend
+    users = (*system.pairwise, *(each for each in system.general if each.needs_neighbors))
+    reaches = [getattr(each, "reach", None) for each in users]
+    return [backend.stop_gradient(r) if backend.is_array(r) else r for r in reaches]
+
+
+def _too_short(system: Any, boundary: Any) -> Iterator[Any]:
+    """Yield whether an interaction looks further than the list, or past the nearest image.
+
+    A System refuses both when it is made, but a cutoff may be unknown then, and a box may shrink.
+    """
+    widths = [width for width in boundary.array_widths() if width is not None]
+    for reach in _reaches(system):
+        if reach is None:
+            continue
+        if math.isfinite(system.neighbor_finder.reach):
+            yield reach > system.neighbor_finder.reach * (1 + _ROUNDING)
+        for width in widths:
+            yield 2 * reach > width * (1 + _ROUNDING)
 
 
 def constant(component: Any, backend: Backend) -> Any:
@@ -58,38 +89,36 @@ def constant(component: Any, backend: Backend) -> Any:
 def is_stale(system: Any, coords: Array, neighbors: NeighborList, t: Any, *, xp: Any) -> Any:
     """Return whether the list must be rebuilt before forces at `coords` are computed.
 
-    A pair can have come within reach unseen once two atoms have together moved the whole skin, so the
-    list holds as long as none has moved half of it.
+    A pair that is not listed was beyond the list's cutoff C. If the box has since been strained by A
+    and no atom has strayed further than u from where A alone would have put it, the pair now is beyond
+    s C - 2 u, where s is the least factor by which A changes a length. So the list holds for an
+    interaction of reach R as long as 2 u <= s C - R; in a fixed box, half the skin.
+
+    A list that has overflowed is kept: the steps will be repeated, and what was needed is known.
     """
     backend: Backend = system.backend
     finder: NeighborFinder = system.neighbor_finder
     boundary = constant(system.boundary, backend)
-    difference = backend.stop_gradient(coords) - neighbors.reference
+    coords = backend.stop_gradient(coords)
+    reference, shrunk = neighbors.reference, 1.0
+    if neighbors.box is not None:
+        reference = strained(reference, neighbors.box, boundary, xp=xp)
+        shrunk = 1.0 - strain_size(neighbors.box, boundary)
+    difference = coords - reference
     parts = boundary.nearest([difference[:, k] for k in range(boundary.dimensions)], xp=xp)
-    moved = xp.max(sum(part * part for part in parts))
-    limit: Any = 0.0
-    reaches = [
-        getattr(interaction, "reach", None)
-        for interaction in (*system.pairwise, *(g for g in system.general if g.needs_neighbors))
-    ]
-    if all(reach is not None for reach in reaches):
-        skins = [finder.reach - backend.stop_gradient(reach) for reach in reaches]
-        for k, skin in enumerate(skins):
-            half = 0.25 * skin * skin
-            limit = half if k == 0 else _smaller(limit, half, xp)
-    stale = moved > limit
-    if finder.every is not None:
-        due = t % finder.every == 0
-        if isinstance(due, bool):
-            return True if due else stale
-        stale = stale | due
-    return stale
-
-
-def _smaller(first: Any, second: Any, xp: Any) -> Any:
-    if isinstance(first, float) and isinstance(second, float):
-        return min(first, second)
-    return xp.where(first < second, first, second)
+    squared = sum(part * part for part in parts)
+    strayed = xp.max(squared) ** 0.5 if squared.shape[0] else 0.0 * xp.sum(coords)
+    stale = strayed < 0.0
+    for reach in _reaches(system):
+        needed = finder.reach if reach is None else reach
+        stale = stale | (2.0 * strayed > shrunk * finder.reach - needed)
+    usable = ~neighbors.overflow
+    if finder.every is None:
+        return stale & usable
+    due = t % finder.every == 0
+    if isinstance(due, bool):
+        return usable if due else stale & usable
+    return (stale | due) & usable
 
 
 def neighbors_of(system: Any) -> tuple[NeighborList, Any]:
@@ -118,6 +147,15 @@ def neighbors_of(system: Any) -> tuple[NeighborList, Any]:
             return neighbors, xp
         plan = finder.enlarge(plan, neighbors)
     raise NeighborOverflowError(f"{type(finder).__name__} overflowed at every capacity tried.")
+
+
+def poisoned(value: Array, system: Any, neighbors: NeighborList) -> Array:
+    """Return `value`, NaN if the list it was computed from is unfit, where that is unknown now."""
+    backend: Backend = system.backend
+    if not backend.is_traced(neighbors.overflow):
+        return value
+    xp = backend.xp(value)
+    return xp.where(neighbors.overflow, xp.nan + xp.zeros_like(value), value)
 
 
 def namespace_of(system: Any) -> Any:

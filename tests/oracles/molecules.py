@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -28,6 +28,14 @@ CELLS = {
 CUTOFF, ACTIVATION, LIST_CUTOFF = 1.1, 0.8, 1.25
 
 
+def _no_terms(atoms: int) -> Any:
+    return field(default_factory=lambda: np.zeros((0, atoms), dtype=int))
+
+
+def _no_values() -> Any:
+    return field(default_factory=lambda: np.zeros(0))
+
+
 @dataclass(frozen=True)
 class Molecules:
     """Positions (nm), parameters of each atom, and the bonded terms, in nm, u, kJ/mol, e, radian."""
@@ -38,21 +46,21 @@ class Molecules:
     charge: Numbers
     sigma: Numbers
     epsilon: Numbers
-    bonds: Numbers  # (m, 2)
-    bond_k: Numbers
-    bond_r0: Numbers
-    angles: Numbers  # (m, 3)
-    angle_k: Numbers
-    angle_theta0: Numbers
-    torsions: Numbers  # (m, 4)
-    periodicity: Numbers
-    phase: Numbers
-    torsion_k: Numbers
-    exclusions: Numbers  # (m, 2), the special pairs among them
-    special: Numbers  # (m, 2)
-    special_charge: Numbers  # product of charges, (m,)
-    special_sigma: Numbers
-    special_epsilon: Numbers
+    bonds: Numbers = _no_terms(2)
+    bond_k: Numbers = _no_values()
+    bond_r0: Numbers = _no_values()
+    angles: Numbers = _no_terms(3)
+    angle_k: Numbers = _no_values()
+    angle_theta0: Numbers = _no_values()
+    torsions: Numbers = _no_terms(4)
+    periodicity: Numbers = _no_values()
+    phase: Numbers = _no_values()
+    torsion_k: Numbers = _no_values()
+    exclusions: Numbers = _no_terms(2)  # the special pairs among them
+    special: Numbers = _no_terms(2)
+    special_charge: Numbers = _no_values()  # products of two charges
+    special_sigma: Numbers = _no_values()
+    special_epsilon: Numbers = _no_values()
 
     def boundary(self) -> md.Boundary:
         if self.vectors is None:
@@ -155,7 +163,7 @@ def chain_liquid(cell: str) -> Molecules:
         angle_theta0=rng.uniform(1.7, 2.2, len(angles)),
         torsions=torsions,
         periodicity=rng.integers(1, 7, len(torsions)).astype(float),
-        phase=rng.choice([0.0, np.pi, 0.7], len(torsions)),
+        phase=rng.choice(np.radians([0.0, 180.0, 40.0]), len(torsions)),
         torsion_k=rng.uniform(0.2, 8.0, len(torsions)),
         exclusions=np.concatenate([near, special]),
         special=special,
