@@ -9,6 +9,7 @@ from typing import Any
 from xpmd.errors import GradientError
 from xpmd_autodiff.dual import DualArray
 from xpmd_autodiff.namespace import Namespace
+from xpmd_autodiff.rules.rule import is_complex
 from xpmd_autodiff.tape import Tape, TapeArray
 from xpmd_autodiff.wrapped_array import WrappedArray, strip
 
@@ -156,6 +157,10 @@ class Differentiation:
             raise GradientError(
                 f"A gradient needs one number, not {_described(value)}; sum it, or use `vjp`."
             )
+        if hasattr(value, "dtype") and is_complex(self.namespace, value):
+            raise GradientError(
+                "A gradient needs a real number, not a complex one; take its real part or its size."
+            )
         found: dict[int, Any] = {}
         if slots[0] is not None:
             start = {slots[0]: self.namespace.ones_like(value)}
@@ -168,7 +173,9 @@ class Differentiation:
             )
         return value, tuple(self._input_gradient(one, found) for one in inputs)
 
-    def custom_vjp(self, primal: Function, fwd: Function, bwd: Function) -> Function:
+    def custom_vjp(
+        self, primal: Function, fwd: Function, bwd: Function, *, selective: bool = False
+    ) -> Function:
         """Return a function whose gradient is computed by another function.
 
         Args:
@@ -176,6 +183,8 @@ class Differentiation:
             fwd: (*xs) -> (outs, residuals).
             bwd: (residuals, cotangents) -> one cotangent per x, `None` for zero. It gets zeros for
                 floating outs that the loss does not use and `None` for others.
+            selective: whether `fwd` takes a keyword `wanted` as well, one flag per x: whether a
+                cotangent of it will be looked at.
         """
 
         def call(*xs: Any) -> Any:
@@ -195,7 +204,7 @@ class Differentiation:
             own = [isinstance(x, TapeArray) and x.level == top.level for x in xs]
             inner = [x.primal if mine else x for x, mine in zip(xs, own, strict=True)]
             parents = [x.slot if mine else None for x, mine in zip(xs, own, strict=True)]
-            outs, residuals = fwd(*inner)
+            outs, residuals = fwd(*inner, wanted=tuple(own)) if selective else fwd(*inner)
             shapes = [getattr(x, "shape", ()) for x in inner]
             xp = self.namespace
 
@@ -218,6 +227,34 @@ class Differentiation:
                 return tuple(back)
 
             return top.tape.append(tuple(outs), parents, pull)
+
+        return call
+
+    def custom_jvp(self, primal: Function, rule: Function) -> Function:
+        """Return a function whose derivative along a direction is computed by another function.
+
+        Args:
+            primal: (*xs) -> outs, a tuple; called where no derivative is wanted.
+            rule: (xs, tangents) -> (outs, tangents of outs); `None` stands for zero.
+        """
+
+        def call(*xs: Any) -> Any:
+            level = max((x.level for x in xs if isinstance(x, WrappedArray)), default=None)
+            if level is None:
+                return primal(*xs)
+            own = [isinstance(x, WrappedArray) and x.level == level for x in xs]
+            if not all(isinstance(x, DualArray) for x, mine in zip(xs, own, strict=True) if mine):
+                raise GradientError(
+                    "This function has a derivative along directions only, which works in forward "
+                    "mode (`jvp`, `derivative`); reverse mode (`vjp`, `grad`) cannot pass through it."
+                )
+            inner = tuple(x.primal if mine else x for x, mine in zip(xs, own, strict=True))
+            tangents = [x.tangent if mine else None for x, mine in zip(xs, own, strict=True)]
+            outs, moved = rule(inner, tangents)
+            return tuple(
+                out if along is None else DualArray(self.namespace, level, out, along)
+                for out, along in zip(outs, moved, strict=True)
+            )
 
         return call
 
@@ -277,6 +314,9 @@ class Differentiation:
                 f"A {kind} of shape {tuple(vector.shape)} was given for a value of shape "
                 f"{tuple(value.shape)}."
             )
+        # A real direction of a complex value is fine; rules count on complex numbers.
+        if is_complex(self.namespace, value) and not is_complex(self.namespace, vector):
+            vector = self.namespace.astype(vector, value.dtype)
         return vector
 
 

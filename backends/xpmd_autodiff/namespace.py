@@ -10,7 +10,7 @@ import array_api_compat
 
 from xpmd.errors import GradientError
 from xpmd_autodiff.rules import COMPOSITES, CONSTANTS, RULES
-from xpmd_autodiff.scatter import add_at_rows, error_function, put
+from xpmd_autodiff.scatter import add_at_rows, adding_complex, error_function, put
 from xpmd_autodiff.wrapped_array import WrappedArray, bind, strip
 
 Array = Any
@@ -54,7 +54,9 @@ class Namespace:
             "getitem": operator.getitem,
             "cast": lambda x, dtype: xp.astype(x, dtype),
             "getitem_transpose": lambda ct, key, shape: put(xp, ct, key, shape),
-            "index_add": index_add or (lambda n, index, vals: add_at_rows(xp, n, index, vals)),
+            "index_add": adding_complex(
+                xp, index_add or (lambda n, index, vals: add_at_rows(xp, n, index, vals))
+            ),
             "erf": erf or (lambda x: error_function(xp, x)),
         }
         for name, function in plain.items():
@@ -115,7 +117,9 @@ class Namespace:
     def is_floating(self, x: Any) -> bool:
         """Return whether a value has a data type that derivatives exist for."""
         dtype = getattr(x, "dtype", None)
-        return dtype is not None and bool(self.plain.isdtype(dtype, "real floating"))
+        return dtype is not None and bool(
+            self.plain.isdtype(dtype, ("real floating", "complex floating"))
+        )
 
     def primal(self, x: Any) -> Array:
         """Return the plain array under all levels."""

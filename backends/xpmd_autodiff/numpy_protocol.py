@@ -20,6 +20,7 @@ _NAMES = {
     "arctan": "atan",
     "arctan2": "atan2",
     "arctanh": "atanh",
+    "conjugate": "conj",
     "fabs": "abs",
     "power": "pow",
     "rint": "round",
@@ -82,9 +83,13 @@ def apply_function(namespace: Any, func: Any, args: Any, kwargs: Any) -> Any:
         kwargs: keyword arguments of the call.
     """
     name = func.__name__
+    if func.__module__ == "numpy.fft":
+        return _transform(namespace, name, *args, **kwargs)
     if func.__module__ == "numpy.linalg":
         if name == "norm":
             return _norm(namespace, *args, **kwargs)
+        if name == "svd":
+            return _svd(namespace, *args, **kwargs)
         if f"linalg.{name}" in RULES or f"linalg.{name}" in COMPOSITES:
             return getattr(namespace.linalg, name)(*args, **kwargs)
         raise _refused(f"numpy.linalg.{name}")
@@ -126,6 +131,39 @@ def _norm(xp: Any, x: Array, ord: Any = None, axis: Any = None, keepdims: bool =
     if two_axes or (axis is None and x.ndim != 1):
         raise _refused(f"numpy.linalg.norm of a matrix with `ord` = {ord!r}")
     return xp.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+
+
+def _transform(
+    xp: Any,
+    name: str,
+    x: Array,
+    size: Any = None,
+    axis: Any = None,
+    norm: Any = None,
+    **kwargs: Any,
+) -> Array:
+    known = f"fft.{name}"
+    if known not in RULES and known not in COMPOSITES:
+        raise _refused(f"numpy.{known}")
+    if "shift" in name:
+        return getattr(xp.fft, name)(x, axes=kwargs.get("axes", size))
+    several = name.endswith("n")
+    names = ("s", "axes") if several else ("n", "axis")
+    given = dict(zip(names, (size, axis), strict=True))
+    given.update({key: value for key, value in kwargs.items() if key != "out"})
+    if given[names[1]] is None and not several:
+        given["axis"] = -1
+    return getattr(xp.fft, name)(x, norm=norm or "backward", **given)
+
+
+def _svd(
+    xp: Any, x: Array, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
+    if hermitian:
+        raise _refused("numpy.linalg.svd with `hermitian` = True")
+    if not compute_uv:
+        return xp.linalg.svdvals(x)
+    return xp.linalg.svd(x, full_matrices=full_matrices)
 
 
 def _reduction(name: str) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import array_api_compat
@@ -38,6 +39,21 @@ def add_at_rows(xp: Any, count: int, index: Array, values: Array) -> Array:
         row = int(index[place])
         out[row, ...] = out[row, ...] + values[place, ...]
     return out
+
+
+def adding_complex(
+    xp: Any, index_add: Callable[[int, Array, Array], Array]
+) -> Callable[[int, Array, Array], Array]:
+    """Return an `index_add` for complex values too, from one that may know real values only."""
+
+    def add(count: int, index: Array, values: Array) -> Array:
+        if not xp.isdtype(values.dtype, "complex floating"):
+            return index_add(count, index, values)
+        parts = [index_add(count, index, part) for part in (xp.real(values), xp.imag(values))]
+        real, imaginary = (xp.astype(part, values.dtype) for part in parts)
+        return real + 1j * imaginary
+
+    return add
 
 
 def put(xp: Any, values: Array, key: Any, shape: tuple[int, ...]) -> Array:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from xpmd.errors import GradientError
 from xpmd_autodiff import Differentiation
 
 
@@ -222,3 +223,58 @@ def test_eigenvalues_see_the_symmetric_part_of_a_change(differentiation, xp):
     )
     np.testing.assert_allclose(gradient, gradient.T, atol=1e-14)
     assert np.abs(gradient).max() > 0.1
+
+
+def test_a_complex_number_of_size_zero_has_slope_zero(differentiation, xp):
+    namespace = differentiation.namespace
+    for function in (namespace.abs, namespace.linalg.vector_norm):
+        gradient = differentiation.value_and_grad(
+            lambda x, function=function: namespace.sum(function(namespace.fft.fft(x))),
+            (xp.zeros(4, dtype=xp.complex128),),
+        )[1][0]
+        assert np.all(np.asarray(gradient) == 0)
+
+
+def test_a_complex_loss_is_refused(differentiation, xp):
+    with pytest.raises(GradientError, match="take its real part or its size"):
+        differentiation.value_and_grad(
+            lambda x: differentiation.namespace.sum(differentiation.namespace.fft.rfft(x)),
+            (xp.ones(4),),
+        )
+
+
+def test_single_precision_survives_a_spectrum(differentiation, xp):
+    namespace = differentiation.namespace
+    x = xp.asarray([0.5, 1.5, -1.0], dtype=xp.float32)
+
+    def power(x):
+        return namespace.sum(namespace.abs(namespace.fft.rfft(x)) ** 2)
+
+    value, (gradient,) = differentiation.value_and_grad(power, (x,))
+    assert value.dtype == gradient.dtype == xp.float32
+    tangent = differentiation.jvp(power, (x,), (xp.ones_like(x),))[1]
+    assert tangent.dtype == xp.float32
+    # Parseval, where the frequency 0 counts once and the other twice: |X0|^2 + |X1|^2.
+    plain = np.asarray(x, dtype=np.float64)
+    total, squares = plain.sum(), (plain**2).sum()
+    np.testing.assert_allclose(float(value), (total**2 + 3 * squares) / 2, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(gradient), total + 3 * plain, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["eigvalsh", "svdvals"])
+def test_equal_eigenvalues_and_singular_values_have_finite_slopes(name, differentiation, xp):
+    function = getattr(differentiation.namespace.linalg, name)
+    ones, change = xp.eye(3), xp.asarray([[1.0, 2.0, 0.0], [2.0, 3.0, 0.0], [0.0, 0.0, 5.0]])
+    tangent = np.asarray(differentiation.jvp(function, (ones,), (change,))[1])
+    gradient = differentiation.vjp(function, ones)[1](xp.ones(3))[0]
+    # Their sum is the trace, whatever basis was found.
+    np.testing.assert_allclose(tangent.sum(), 9.0)
+    np.testing.assert_allclose(np.asarray(gradient), np.eye(3), atol=1e-15)
+
+
+def test_singular_values_without_their_vectors_need_no_gap(differentiation, xp):
+    def second(x):
+        return differentiation.namespace.linalg.svd(x, full_matrices=False)[1]
+
+    gradient = differentiation.vjp(second, 2.0 * xp.eye(3))[1](xp.ones(3))[0]
+    np.testing.assert_allclose(np.asarray(gradient), np.eye(3), atol=1e-15)

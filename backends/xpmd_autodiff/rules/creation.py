@@ -6,19 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from xpmd.errors import GradientError
-from xpmd_autodiff.rules.rule import Array
+from xpmd_autodiff.rules.rule import Array, is_complex
 
 
 def astype(xp: Any, x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
-    """Change the data type; a type that is not real floating ends the differentiation."""
+    """Change the data type; one that is no floating type ends the differentiation."""
     if dtype is float:
         dtype = xp.float64
     if dtype in (int, bool):
         return xp.astype(xp.primal(x), xp.int64 if dtype is int else xp.bool)
-    if xp.isdtype(dtype, "complex floating"):
-        raise GradientError(f"astype to {dtype}: derivatives of complex arrays are not defined.")
-    if not xp.isdtype(dtype, "real floating"):
+    if not xp.isdtype(dtype, ("real floating", "complex floating")):
         return xp.astype(xp.primal(x), dtype)
+    if is_complex(xp, x) and xp.isdtype(dtype, "real floating"):
+        raise GradientError(f"astype of complex numbers to {dtype}: take real(x) or imag(x).")
     return x if x.dtype == dtype else xp.cast(x, dtype)
 
 

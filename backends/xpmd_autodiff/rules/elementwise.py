@@ -21,7 +21,6 @@ RULES: dict[str, Rule] = {
     "subtract": additive(1, -1),
     "negative": additive(-1),
     "positive": additive(1),
-    "real": additive(1),
     "multiply": elementwise(
         lambda xp, t, out, x, y: t * y,
         lambda xp, t, out, x, y: t * x,
@@ -34,8 +33,6 @@ RULES: dict[str, Rule] = {
         lambda xp, t, out, x, y: t,
         lambda xp, t, out, x, y: -t * xp.floor(x / y),
     ),
-    # The kink of |x| at 0 gets slope 0.
-    "abs": elementwise(lambda xp, t, out, x: t * xp.sign(x)),
     "square": elementwise(lambda xp, t, out, x: 2 * t * x),
     "sqrt": elementwise(lambda xp, t, out, x: 0.5 * t / out),
     "reciprocal": elementwise(lambda xp, t, out, x: -t * out * out),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from typing import Any
 
-from xpmd_autodiff.rules.rule import Array, Rule, elementwise
+from xpmd_autodiff.rules.rule import Array, Rule, elementwise, is_complex
 
 #: Above this exponent, the library's own power is not slower than repeated squaring.
 _LARGEST_MULTIPLIED = 64
@@ -47,6 +48,8 @@ def _for_base(xp: Any, t: Array, out: Array, x: Array, y: Any) -> Array | None:
         if math.isfinite(y):
             return _slope_times(t, x, y)
         return t * (y * x ** (y - 1))
+    if isinstance(y, complex):
+        return t * (y * x ** (y - 1))
     # At y = 0 the slope is 0 even where x**(y - 1) is infinite.
     constant = y == 0
     reduced = xp.where(constant, xp.ones_like(y), y - 1)
@@ -56,6 +59,11 @@ def _for_base(xp: Any, t: Array, out: Array, x: Array, y: Any) -> Array | None:
 def _for_exponent(xp: Any, t: Array, out: Array, x: Any, y: Array) -> Array | None:
     if isinstance(x, (int, float)):
         return t * out * math.log(x) if x > 0 else None
+    if isinstance(x, complex):
+        return t * out * cmath.log(x) if x else None
+    if is_complex(xp, x):
+        nonzero = x != 0
+        return t * out * xp.log(xp.where(nonzero, x, xp.ones_like(x)))
     # The logarithm ends at 0: there, and below, the slope along y is taken as 0.
     positive = x > 0
     logarithm = xp.log(xp.where(positive, x, xp.ones_like(x)))

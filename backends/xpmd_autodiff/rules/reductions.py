@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from xpmd_autodiff.rules.rule import Array, Pull, Rule, linear
+from xpmd.errors import GradientError
+from xpmd_autodiff.rules.rule import Array, Pull, Rule, is_complex, linear
 
 Axis = int | tuple[int, ...] | None
 
@@ -119,6 +120,10 @@ def var(
     xp: Any, x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Array:
     """Return the mean squared distance from the mean."""
+    if is_complex(xp, x):
+        raise GradientError(
+            "`var` and `std` of complex numbers have no rule; use mean(abs(z) ** 2)."
+        )
     count = math.prod(x.shape[at] for at in axes_of(axis, x.ndim))
     away = x - xp.mean(x, axis=axis, keepdims=True)
     return xp.sum(away * away, axis=axis, keepdims=keepdims) / (count - correction)

@@ -1,6 +1,10 @@
 """A rule is the derivative of one function, written with the namespace it differentiates.
 
 Because a rule only calls operators and functions of `xp`, it can be differentiated itself.
+
+A complex value has a complex tangent dz, and a complex cotangent c that stands for the change
+Re(sum c dz) of the loss (JAX's convention; torch's cotangent is the conjugate). So a function with a
+complex derivative needs one action for both directions, as a real one does.
 """
 
 from __future__ import annotations
@@ -29,6 +33,25 @@ class Rule:
     vjp: Callable[[Any, Any, Sequence[Any], Sequence[bool], dict[str, Any]], Pull]
 
 
+def is_complex(xp: Any, x: Any) -> bool:
+    """Return whether an array holds complex numbers."""
+    return bool(xp.isdtype(x.dtype, "complex floating"))
+
+
+def conjugate(xp: Any, x: Array) -> Array:
+    """Return the complex conjugate; a real array is its own."""
+    return xp.conj(x) if is_complex(xp, x) else x
+
+
+def of_kind(xp: Any, vector: Array, dtype: Any) -> Array:
+    """Return a tangent or cotangent in a data type; a real one keeps the real part of a complex one."""
+    if vector.dtype == dtype:
+        return vector
+    if is_complex(xp, vector) and not xp.isdtype(dtype, "complex floating"):
+        vector = xp.real(vector)
+    return vector if vector.dtype == dtype else xp.cast(vector, dtype)
+
+
 def unbroadcast(xp: Any, cotangent: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
     """Sum a cotangent over the axes that broadcasting repeated.
 
@@ -50,7 +73,7 @@ def unbroadcast(xp: Any, cotangent: Array, shape: tuple[int, ...], dtype: Any = 
         if repeated:
             cotangent = xp.sum(cotangent, axis=repeated, keepdims=True)
     if dtype is not None and cotangent.dtype != dtype:
-        cotangent = xp.cast(cotangent, dtype)
+        cotangent = of_kind(xp, cotangent, dtype)
     return cotangent
 
 
@@ -146,14 +169,15 @@ def linear(name: str, transpose: Callable[..., Any]) -> Rule:
     """Return the rule of a function that is linear in its first argument.
 
     Args:
-        name: its name in the namespace.
-        transpose: (xp, cotangent, shape of the argument, *other arguments) -> cotangent.
+        name: its key in the table.
+        transpose: (xp, cotangent, shape of the argument, *other arguments) -> cotangent; of a real
+            argument only the real part is used.
     """
 
     def jvp(
         xp: Any, out: Any, args: Sequence[Any], tangents: Sequence[Any], kwargs: dict[str, Any]
     ) -> Any:
-        return getattr(xp, name)(tangents[0], *args[1:], **kwargs)
+        return xp.function(name)(tangents[0], *args[1:], **kwargs)
 
     def vjp(
         xp: Any, out: Any, args: Sequence[Any], wanted: Sequence[bool], kwargs: dict[str, Any]
@@ -162,9 +186,7 @@ def linear(name: str, transpose: Callable[..., Any]) -> Rule:
 
         def pull(cotangent: Any) -> Sequence[Any]:
             result = transpose(xp, cotangent, shape, *rest, **kwargs)
-            if result.dtype != dtype:
-                result = xp.cast(result, dtype)
-            return [result]
+            return [of_kind(xp, result, dtype)]
 
         return pull
 

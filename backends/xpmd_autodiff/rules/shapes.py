@@ -100,7 +100,7 @@ RULES: dict[str, Rule] = {
     "broadcast_to": linear("broadcast_to", lambda xp, ct, shape, to: unbroadcast(xp, ct, shape)),
     "flip": linear("flip", lambda xp, ct, shape, axis=None: xp.flip(ct, axis=axis)),
     "roll": linear("roll", _roll_transpose),
-    # The type only changes among real floating types, and `linear` restores it.
+    # The type only changes among floating types, and `linear` restores it.
     "cast": linear("cast", lambda xp, ct, shape, dtype: ct),
     "concat": Rule(_concat_jvp, _concat_vjp),
     "stack": Rule(_stack_jvp, _stack_vjp),

@@ -8,12 +8,12 @@ from typing import Any
 
 from xpmd.errors import GradientError
 from xpmd_autodiff.rules.reductions import Axis
-from xpmd_autodiff.rules.rule import Array
+from xpmd_autodiff.rules.rule import Array, conjugate, is_complex
 
 
 def vecdot(xp: Any, a: Array, b: Array, /, *, axis: int = -1) -> Array:
-    """Return the sum of a b along an axis."""
-    return xp.sum(a * b, axis=axis)
+    """Return the sum of conj(a) b along an axis."""
+    return xp.sum(conjugate(xp, a) * b, axis=axis)
 
 
 def tensordot(
@@ -76,7 +76,8 @@ def vector_norm(
         raise GradientError(
             f"linalg.vector_norm with `ord` = {ord} has no derivative here; 1, 2, inf and -inf do."
         )
-    squared = xp.sum(x * x, axis=axis, keepdims=keepdims)
+    squares = xp.real(x) ** 2 + xp.imag(x) ** 2 if is_complex(xp, x) else x * x
+    squared = xp.sum(squares, axis=axis, keepdims=keepdims)
     zero = squared == 0
     length = xp.sqrt(xp.where(zero, xp.ones_like(squared), squared))
     return xp.where(zero, xp.zeros_like(squared), length)
@@ -89,11 +90,6 @@ def matrix_norm(xp: Any, x: Array, /, *, keepdims: bool = False, ord: Any = "fro
             f"linalg.matrix_norm with `ord` = {ord!r} has no derivative; 'fro' has."
         )
     return vector_norm(xp, x, axis=(-2, -1), keepdims=keepdims)
-
-
-def eigvalsh(xp: Any, x: Array, /) -> Array:
-    """Return the eigenvalues of symmetric matrices."""
-    return xp.linalg.eigh(x)[0]
 
 
 COMPOSITES: dict[str, Callable[..., Any]] = {
@@ -109,5 +105,4 @@ COMPOSITES: dict[str, Callable[..., Any]] = {
     "linalg.trace": trace,
     "linalg.vector_norm": vector_norm,
     "linalg.matrix_norm": matrix_norm,
-    "linalg.eigvalsh": eigvalsh,
 }
