@@ -28,7 +28,7 @@ class Progress(Reporter):
     def start(self, n_steps: int, start_step: int) -> None:
         """Open the bar, or nothing where lines are written."""
         self._n_steps, self._first, self._began = n_steps, start_step, time.perf_counter()
-        self._last_line = -1.0
+        self._last_line, self._last_step = -1.0, -1
         stream = self.stream or sys.stderr
         if not stream.isatty():
             return
@@ -43,7 +43,7 @@ class Progress(Reporter):
 
     def report(self, step: int, system: Any) -> None:
         """Update the bar, or write a line at most once a second."""
-        done = step - self._first
+        done, self._last_step = step - self._first, step
         spent = time.perf_counter() - self._began
         kelvin = concrete(temperature(system))
         words = f"step {step}  T {kelvin:.4g}  {done / spent if spent else 0:.0f} steps/s"
@@ -54,13 +54,12 @@ class Progress(Reporter):
             print(f"{words}  ({done}/{self._n_steps})", file=self.stream or sys.stderr, flush=True)
 
     def finish(self, step: int, system: Any) -> None:
-        """Close the bar."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=step - self._first)
-            self._bar.stop()
-            self._bar = None
+        """Show the last step, also where it is not a multiple of `every`."""
+        if step != self._last_step:
+            self._last_line = -1.0
+            self.report(step, system)
 
-    def failed(self, step: int, system: Any) -> None:
+    def close(self) -> None:
         """Close the bar where it stands."""
         if self._bar is not None:
             self._bar.stop()

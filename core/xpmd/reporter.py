@@ -25,3 +25,6 @@ class Reporter:
 
     def failed(self, step: int, system: Any) -> None:
         """Called with the last good System if the simulation fails."""
+
+    def close(self) -> None:
+        """Called last of all, also after an error or Ctrl-C: let go of screens and files."""

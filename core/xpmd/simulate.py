@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from xpmd.array_search import is_float_array
@@ -12,7 +13,7 @@ from xpmd.concrete import require_whole
 from xpmd.entry import Entrance
 from xpmd.errors import BackendError
 from xpmd.gradient_strategy import GradientStrategy, TrajectoryStrategy, resolve_strategy
-from xpmd.module import Module, flatten, unflatten
+from xpmd.module import flatten, unflatten
 from xpmd.neighbor_upkeep import plan_neighbors
 from xpmd.noise import stream_keys
 from xpmd.observe import Observe
@@ -21,6 +22,7 @@ from xpmd.result import Result
 from xpmd.simulator import Simulator
 from xpmd.system import System
 from xpmd.trajectory import Trajectory
+from xpmd.watch import Watch
 
 Array = Any
 
@@ -91,23 +93,26 @@ def simulate(
         keys=keys,
         interval=interval,
         keep_records=bool(observe),
-        reporters=shown,
+        watch=Watch(shown),
         strategy=strategy if isinstance(strategy, TrajectoryStrategy) else None,
         plan_hint=plan_neighbors(system, system.coords),
     )
-    for reporter in shown:
-        reporter.start(int(n_steps), int(start_step))
-    if trajectory.strategy is None:
-        outputs = trajectory.primal(*leaves)
-    else:
-        run = backend.custom_vjp(trajectory.primal, trajectory.forward, trajectory.backward)
+    run = trajectory.primal
+    if trajectory.strategy is not None:
+        run = backend.custom_vjp(
+            trajectory.primal, trajectory.forward, trajectory.backward, selective=True
+        )
+    with ExitStack() as opened:
+        for reporter in shown:
+            opened.callback(reporter.close)
+            reporter.start(int(n_steps), int(start_step))
         outputs = run(*leaves)
     box_spec = flatten(system.boundary)[1]
     n_box = len(flatten(system.boundary)[0])
     end = _at(system, box_spec, outputs[: 2 + n_box])
     records = outputs[2 + n_box :]
     observations = {
-        name: _observed(each, system, box_spec, records, interval or 1, backend)
+        name: _observed(name, each, system, box_spec, records, interval or 1)
         for name, each in observe.items()
     }
     return Result(end, observations, int(start_step) + int(n_steps))
@@ -120,28 +125,31 @@ def _at(system: System, box_spec: Any, snapshot: Sequence[Array]) -> System:
 
 
 def _observed(
+    name: str,
     observe: Observe,
     system: System,
     box_spec: Any,
     records: Sequence[Array],
     interval: int,
-    backend: Backend,
 ) -> Array:
     """Evaluate a function on every record that is due, outside the primitive."""
-    stride = observe.every // interval
+    backend, stride = system.backend, observe.every // interval
     rows = [part[::stride, ...] for part in records]
 
     def of_snapshot(*snapshot: Array) -> tuple[Array, ...]:
         value = observe.function(_at(system, box_spec, snapshot))
-        if isinstance(value, Module) or value is None:
+        if backend.is_array(value):
+            return (value,)
+        device = backend.device_of(snapshot[0])
+        try:
+            if value is None:  # which some libraries would make NaN
+                raise TypeError("nothing was returned")
+            return (backend.asarray(value, dtype=system.dtype, device=device),)
+        except (TypeError, ValueError) as error:
             raise TypeError(
-                f"`{observe.function!r}` must return an array or a number, got {value!r}."
-            )
-        if not backend.is_array(value):
-            value = backend.asarray(
-                value, dtype=system.dtype, device=backend.device_of(snapshot[0])
-            )
-        return (value,)
+                f"`observe[{name!r}]`: {observe.function!r} must return an array or a number, "
+                f"got {value!r}."
+            ) from error
 
     return backend.map(of_snapshot, *rows)[0]
 
