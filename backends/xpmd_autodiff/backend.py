@@ -7,8 +7,15 @@ from typing import Any
 
 from xpmd.backend import Arrays, Backend
 from xpmd_autodiff.differentiation import Differentiation
+from xpmd_autodiff.wrapped_array import WrappedArray
 
 Array = Any
+
+
+def _outside(extra: Array, inputs: Arrays) -> Array:
+    """Return an array without the level of differentiation of the inputs; outer ones still follow it."""
+    level = max((x.level for x in inputs if isinstance(x, WrappedArray)), default=None)
+    return extra.primal if getattr(extra, "level", None) == level is not None else extra
 
 
 class DifferentiatedBackend(Backend):
@@ -50,7 +57,9 @@ class DifferentiatedBackend(Backend):
     def vjp(self, function: Callable[..., Arrays], *xs: Array) -> Any:
         return self.differentiation.vjp(function, *xs)
 
-    def jvp(self, function: Callable[..., Arrays], xs: Arrays, tangents: Arrays) -> Any:
+    def jvp(
+        self, function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
+    ) -> Any:
         return self.differentiation.jvp(function, xs, tangents)
 
     def custom_vjp(
@@ -58,8 +67,20 @@ class DifferentiatedBackend(Backend):
         primal: Callable[..., Arrays],
         forward: Callable[..., tuple[Arrays, Any]],
         backward: Callable[[Any, Arrays], Sequence[Array | None]],
+        *,
+        selective: bool = False,
     ) -> Callable[..., Arrays]:
-        call: Callable[..., Arrays] = self.differentiation.custom_vjp(primal, forward, backward)
+        call: Callable[..., Arrays] = self.differentiation.custom_vjp(
+            primal, forward, backward, selective=selective
+        )
+        return call
+
+    def custom_jvp(
+        self,
+        primal: Callable[..., Arrays],
+        rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+    ) -> Callable[..., Arrays]:
+        call: Callable[..., Arrays] = self.differentiation.custom_jvp(primal, rule)
         return call
 
     def value_and_grad(
@@ -69,7 +90,7 @@ class DifferentiatedBackend(Backend):
 
         def value_only(*values: Array) -> Array:
             value, extra = function(*values)
-            kept.append(tuple(self.differentiation.primal(x) for x in extra))
+            kept.append(tuple(_outside(x, values) for x in extra))
             return value
 
         value, slopes = self.differentiation.value_and_grad(value_only, xs)

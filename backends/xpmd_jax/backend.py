@@ -33,7 +33,7 @@ class JaxBackend(Backend):
     def xp(self, *xs: Array) -> Any:
         return arrays.raw_namespace()
 
-    def asarray(self, value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
+    def from_value(self, value: Any, *, dtype: str | None, device: Any) -> Array:
         return arrays.asarray(value, dtype=dtype, device=device)
 
     def is_array(self, value: Any) -> bool:
@@ -64,6 +64,22 @@ class JaxBackend(Backend):
         self, body: Callable[[Array, Arrays], Arrays], carry: Arrays, times: Any, at_most: int
     ) -> Arrays:
         return control.repeat(body, carry, times, at_most)
+
+    def repeat_keeping(
+        self,
+        body: Callable[[Array, Arrays], Arrays],
+        carry: Arrays,
+        times: Any,
+        at_most: int,
+        pick: Callable[[Arrays], Arrays],
+    ) -> tuple[Arrays, Any]:
+        return control.repeat_keeping(body, carry, times, at_most, pick)
+
+    def row(self, rows: Any, k: Any) -> Arrays:
+        return control.row(rows, k)
+
+    def stacked_rows(self, rows: Any, places: Sequence[int]) -> Arrays:
+        return control.stacked_rows(rows, places)
 
     def scan(
         self, body: Callable[[Arrays, Any], tuple[Arrays, Arrays]], carry: Arrays, xs: Sequence[Any]
@@ -101,7 +117,9 @@ class JaxBackend(Backend):
     def vjp(self, function: Callable[..., Arrays], *xs: Array) -> Any:
         return derivatives.vjp(function, *xs)
 
-    def jvp(self, function: Callable[..., Arrays], xs: Arrays, tangents: Arrays) -> Any:
+    def jvp(
+        self, function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
+    ) -> Any:
         return derivatives.jvp(function, xs, tangents)
 
     def custom_vjp(
@@ -109,8 +127,17 @@ class JaxBackend(Backend):
         primal: Callable[..., Arrays],
         forward: Callable[..., tuple[Arrays, Any]],
         backward: Callable[[Any, Arrays], Sequence[Array | None]],
+        *,
+        selective: bool = False,
     ) -> Callable[..., Arrays]:
-        return derivatives.custom_vjp(primal, forward, backward)
+        return derivatives.custom_vjp(primal, forward, backward, selective=selective)
+
+    def custom_jvp(
+        self,
+        primal: Callable[..., Arrays],
+        rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+    ) -> Callable[..., Arrays]:
+        return derivatives.custom_jvp(primal, rule)
 
     def value_and_grad(
         self, function: Callable[..., tuple[Array, Arrays]], xs: Arrays

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from xpmd.errors import BackendError
+
 Array = Any
 Arrays = tuple[Any, ...]
 
@@ -22,20 +24,67 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
 def repeat(
     body: Callable[[Array, Arrays], Arrays], carry: Arrays, times: Any, at_most: int
 ) -> Arrays:
-    """Apply `body` `times` times; steps beyond are skipped, not computed and thrown away."""
+    """Apply `body` `times` times, in one loop whatever `times` is."""
+    end: Arrays = jax.lax.fori_loop(
+        jnp.int32(0),
+        _bounded(times, at_most),
+        lambda k, held: tuple(body(k, held)),
+        tuple(carry),
+    )
+    return end
 
-    def step(held: Arrays, k: Array) -> tuple[Arrays, None]:
-        return jax.lax.cond(k < times, lambda c: tuple(body(k, c)), lambda c: c, held), None
 
-    carry, _ = jax.lax.scan(step, tuple(carry), jnp.arange(at_most, dtype=jnp.int32))
-    return carry
+def repeat_keeping(
+    body: Callable[[Array, Arrays], Arrays],
+    carry: Arrays,
+    times: Any,
+    at_most: int,
+    pick: Callable[[Arrays], Arrays],
+) -> tuple[Arrays, Arrays]:
+    """Do as `repeat`, writing what is picked into arrays with room for `at_most + 1` rows."""
+
+    def with_row(rows: Arrays, k: Any, row: Arrays) -> Arrays:
+        return tuple(
+            jax.lax.dynamic_update_index_in_dim(column, part, k, 0)
+            for column, part in zip(rows, row, strict=True)
+        )
+
+    def step(k: Array, held: tuple[Arrays, Arrays]) -> tuple[Arrays, Arrays]:
+        after = tuple(body(k, held[0]))
+        return after, with_row(held[1], k + 1, pick(after))
+
+    carry = tuple(carry)
+    first = pick(carry)
+    empty = tuple(jnp.zeros((at_most + 1, *part.shape), part.dtype) for part in first)
+    end: tuple[Arrays, Arrays] = jax.lax.fori_loop(
+        jnp.int32(0), _bounded(times, at_most), step, (carry, with_row(empty, 0, first))
+    )
+    return end
+
+
+def _bounded(times: Any, at_most: int) -> Array:
+    return jnp.minimum(jnp.asarray(times, dtype=jnp.int32), at_most)
+
+
+def row(rows: Arrays, k: Any) -> Arrays:
+    """Return one row of each array."""
+    return tuple(jax.lax.dynamic_index_in_dim(column, k, 0, keepdims=False) for column in rows)
+
+
+def stacked_rows(rows: Arrays, places: Sequence[int]) -> Arrays:
+    """Return some rows of each array."""
+    chosen = np.asarray(places, dtype=np.int32)
+    return tuple(column[chosen] for column in rows)
 
 
 def scan(
     body: Callable[[Arrays, Any], tuple[Arrays, Arrays]], carry: Arrays, xs: Sequence[Any]
 ) -> tuple[Arrays, Arrays]:
     """Thread a carry through the body and stack what it returns."""
-    end, rows = jax.lax.scan(body, tuple(carry), jnp.asarray(np.asarray(xs, dtype=np.int32)))
+    numbers = np.asarray(xs, dtype=None if len(xs) else np.int32)
+    if numbers.dtype.kind == "i":
+        numbers = numbers.astype(np.int32)
+    end, rows = jax.lax.scan(body, tuple(carry), jnp.asarray(numbers))
     return end, rows
 
 
@@ -63,13 +112,26 @@ def host_call(
     function: Callable[..., Sequence[Any]], like: Sequence[tuple[Any, str]], *arrays: Array
 ) -> Arrays:
     """Call a host function from compiled code; shapes must be given."""
+    if any(shape is None for shape, _ in like):
+        raise BackendError(
+            "A compiled function must know the shape of every array that a host function returns: give "
+            "`like` shapes instead of `None`."
+        )
     struct: Any = jax.ShapeDtypeStruct
     shapes = tuple(struct(shape, getattr(jnp, dtype)) for shape, dtype in like)
 
     def on_host(*values: Any) -> tuple[Any, ...]:
-        found = function(*(np.asarray(value) for value in values))
+        found = tuple(function(*(np.asarray(value) for value in values)))
+        for part, shape in zip(found, shapes, strict=True):
+            if tuple(part.shape) != shape.shape:
+                raise BackendError(
+                    f"A host function returned an array of shape {tuple(part.shape)}, and "
+                    f"{shape.shape} was announced."
+                )
         return tuple(
             np.asarray(part, dtype=shape.dtype) for part, shape in zip(found, shapes, strict=True)
         )
 
-    return tuple(jax.pure_callback(on_host, shapes, *arrays, vmap_method="sequential"))
+    # Constants, for the callback has no derivative and says so with an error of its own.
+    held = (jax.lax.stop_gradient(array) for array in arrays)
+    return tuple(jax.pure_callback(on_host, shapes, *held, vmap_method="sequential"))

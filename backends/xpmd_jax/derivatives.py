@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from xpmd.errors import GradientError
 
@@ -42,7 +43,7 @@ def vjp(
 
     def pulled(cotangents: Sequence[Array | None]) -> tuple[Array | None, ...]:
         full = tuple(
-            jnp.zeros_like(out) if cotangent is None else cotangent
+            _no_tangent(out) if cotangent is None else cotangent
             for out, cotangent in zip(outs, cotangents, strict=True)
         )
         slopes = iter(pull(full))
@@ -51,28 +52,80 @@ def vjp(
     return outs, pulled
 
 
-def jvp(function: Callable[..., Arrays], xs: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
-    """Return outputs and tangents."""
-    return jax.jvp(lambda *values: tuple(function(*values)), tuple(xs), tuple(tangents))
+def jvp(
+    function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
+) -> tuple[Arrays, tuple[Array | None, ...]]:
+    """Return outputs and tangents, `None` for integer outputs."""
+    moving = [t is not None for t in tangents]
+
+    def of_moving(*values: Array) -> Arrays:
+        new = iter(values)
+        return tuple(
+            function(*(next(new) if moves else x for x, moves in zip(xs, moving, strict=True)))
+        )
+
+    outs, found = jax.jvp(
+        of_moving,
+        tuple(x for x, moves in zip(xs, moving, strict=True) if moves),
+        tuple(t for t in tangents if t is not None),
+    )
+    return outs, tuple(t if _is_float(out) else None for out, t in zip(outs, found, strict=True))
 
 
 def custom_vjp(
     primal: Callable[..., Arrays],
     forward: Callable[..., tuple[Arrays, Any]],
     backward: Callable[[Any, Arrays], Sequence[Array | None]],
+    *,
+    selective: bool = False,
 ) -> Callable[..., Arrays]:
     """Return a function with its own reverse rule."""
     call = jax.custom_vjp(lambda *xs: tuple(primal(*xs)))
 
-    def rule_forward(*xs: Array) -> tuple[Arrays, Any]:
-        outs, residuals = forward(*xs)
+    def rule_forward(*xs: Any) -> tuple[Arrays, Any]:
+        values = tuple(x.value for x in xs)
+        if selective:
+            outs, residuals = forward(*values, wanted=tuple(bool(x.perturbed) for x in xs))
+        else:
+            outs, residuals = forward(*values)
         return tuple(outs), residuals
 
     def rule_backward(residuals: Any, cotangents: Arrays) -> Arrays:
-        return tuple(backward(residuals, cotangents))
+        return tuple(backward(residuals, tuple(_known(each) for each in cotangents)))
 
-    call.defvjp(rule_forward, rule_backward)
+    call.defvjp(rule_forward, rule_backward, symbolic_zeros=True)
     return call
+
+
+def custom_jvp(
+    primal: Callable[..., Arrays],
+    rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+) -> Callable[..., Arrays]:
+    """Return a function with its own forward rule."""
+    call = jax.custom_jvp(lambda *xs: tuple(primal(*xs)))
+
+    def rule_both(xs: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
+        outs, moved = rule(xs, [_known(each) for each in tangents])
+        return tuple(outs), tuple(
+            _no_tangent(out) if each is None else each
+            for out, each in zip(outs, moved, strict=True)
+        )
+
+    call.defjvp(rule_both, symbolic_zeros=True)
+    return call
+
+
+def _known(tangent: Any) -> Array | None:
+    """Return a tangent or cotangent, `None` for one that is zero or of integers."""
+    if isinstance(tangent, jax.custom_derivatives.SymbolicZero):
+        return None
+    return None if tangent.dtype == jax.dtypes.float0 else tangent
+
+
+def _no_tangent(out: Array) -> Array:
+    if _is_float(out):
+        return jnp.zeros_like(out)
+    return np.zeros(out.shape, dtype=jax.dtypes.float0)
 
 
 def value_and_grad(
@@ -80,12 +133,19 @@ def value_and_grad(
 ) -> tuple[Array, Arrays, Arrays]:
     """Differentiate `(value, extra) = function(*xs)` in reverse."""
 
-    def checked(values: Arrays) -> tuple[Array, Arrays]:
-        value, extra = function(*values)
-        # A value that depends on an input is traced; anything else would get a silent zero.
-        if not isinstance(value, jax.core.Tracer):
-            raise GradientError("The loss depends on none of the parameters.")
+    def checked(floats: Arrays) -> tuple[Array, Arrays]:
+        new = iter(floats)
+        value, extra = function(*(next(new) if _is_float(x) else x for x in xs))
+        # A value that depends on an input is traced as the inputs are, also while a compiler traces
+        # everything; anything else would get a silent zero.
+        if not (floats and isinstance(value, type(floats[0]))):
+            raise GradientError(
+                "The loss depends on none of the parameters through a differentiable path: look for "
+                "float(), stop_gradient or a step function in the loss."
+            )
         return value, extra
 
-    (value, extra), slopes = jax.value_and_grad(checked, has_aux=True)(tuple(xs))
-    return value, slopes, extra
+    floats = tuple(x for x in xs if _is_float(x))
+    (value, extra), found = jax.value_and_grad(checked, has_aux=True)(floats)
+    slopes = iter(found)
+    return value, tuple(next(slopes) if _is_float(x) else None for x in xs), extra

@@ -27,7 +27,7 @@ class TorchBackend(Backend):
     def xp(self, *xs: Array) -> Any:
         return arrays.raw_namespace()
 
-    def asarray(self, value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
+    def from_value(self, value: Any, *, dtype: str | None, device: Any) -> Array:
         return arrays.asarray(value, dtype=dtype, device=device)
 
     def is_array(self, value: Any) -> bool:
@@ -51,7 +51,9 @@ class TorchBackend(Backend):
     def vjp(self, function: Callable[..., Arrays], *xs: Array) -> Any:
         return derivatives.vjp(function, *xs)
 
-    def jvp(self, function: Callable[..., Arrays], xs: Arrays, tangents: Arrays) -> Any:
+    def jvp(
+        self, function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
+    ) -> Any:
         return derivatives.jvp(function, xs, tangents)
 
     def custom_vjp(
@@ -59,8 +61,17 @@ class TorchBackend(Backend):
         primal: Callable[..., Arrays],
         forward: Callable[..., tuple[Arrays, Any]],
         backward: Callable[[Any, Arrays], Sequence[Array | None]],
+        *,
+        selective: bool = False,
     ) -> Callable[..., Arrays]:
-        return derivatives.custom_vjp(primal, forward, backward)
+        return derivatives.custom_vjp(primal, forward, backward, selective=selective)
+
+    def custom_jvp(
+        self,
+        primal: Callable[..., Arrays],
+        rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+    ) -> Callable[..., Arrays]:
+        return derivatives.custom_jvp(primal, rule)
 
     def value_and_grad(
         self, function: Callable[..., tuple[Array, Arrays]], xs: Arrays

@@ -37,7 +37,7 @@ def radial(function: Callable[[Array], Array], at: Array) -> Array:
         (slope,) = torch.autograd.grad(
             value.sum(), inner, create_graph=again, allow_unused=True, materialize_grads=True
         )
-    return slope if again else slope.detach()
+    return slope
 
 
 def _leaf_like(x: Array) -> Array:
@@ -45,6 +45,15 @@ def _leaf_like(x: Array) -> Array:
     leaf = x.detach().requires_grad_(True)
     tangent = _unpacked(x).tangent
     return leaf if tangent is None else _forward_ad.make_dual(leaf, tangent)
+
+
+def _without_graph(x: Array) -> Array:
+    """Return a tensor as a constant of reverse mode; its forward tangent, if it has one, is kept."""
+    if not x.requires_grad:
+        return x
+    tangent = _unpacked(x).tangent
+    constant = x.detach()
+    return constant if tangent is None else _forward_ad.make_dual(constant, tangent.detach())
 
 
 def _unpacked(x: Array) -> Any:
@@ -93,35 +102,56 @@ def vjp(
 
     if again:
         return outs, pull
-    return tuple(out.detach() for out in outs), pull
+    return tuple(_without_graph(out) for out in outs), pull
 
 
-def jvp(function: Callable[..., Arrays], xs: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
+def jvp(
+    function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
+) -> tuple[Arrays, tuple[Array | None, ...]]:
     """Return outputs and tangents by forward-mode differentiation."""
+    if _forward_ad._current_level >= 0:
+        raise GradientError(
+            "Forward mode inside forward mode was asked for, which PyTorch does not have. Take one of the "
+            "two derivatives in reverse (`vjp`, `value_and_grad`)."
+        )
     with _forward_mode(), _forward_ad.dual_level():
-        duals = [_forward_ad.make_dual(x, t) for x, t in zip(xs, tangents, strict=True)]
+        duals = [
+            x if t is None else _forward_ad.make_dual(x, t)
+            for x, t in zip(xs, tangents, strict=True)
+        ]
         parts = [_forward_ad.unpack_dual(out) for out in function(*duals)]
         outs = tuple(part.primal for part in parts)
-        found = tuple(
-            torch.zeros_like(part.primal) if part.tangent is None else part.tangent
-            for part in parts
-        )
+        found = tuple(_tangent(part) for part in parts)
     return outs, found
+
+
+def _tangent(part: Any) -> Array | None:
+    """Return the tangent of an unpacked output, zeros if it does not move, `None` for integers."""
+    if part.tangent is None and part.primal.is_floating_point():
+        return torch.zeros_like(part.primal)
+    return part.tangent
 
 
 def custom_vjp(
     primal: Callable[..., Arrays],
     forward: Callable[..., tuple[Arrays, Any]],
     backward: Callable[[Any, Arrays], Sequence[Array | None]],
+    *,
+    selective: bool = False,
 ) -> Callable[..., Arrays]:
     """Return a function with its own reverse rule; `primal` runs where no gradient is followed."""
 
     class Rule(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *xs: Array) -> Any:
-            outs, ctx.residuals = forward(*(x.detach() for x in xs))
+            values = (x.detach() for x in xs)
+            if selective:
+                outs, ctx.residuals = forward(*values, wanted=tuple(ctx.needs_input_grad))
+            else:
+                outs, ctx.residuals = forward(*values)
             ctx.set_materialize_grads(False)
-            return tuple(outs)
+            # Aliases: PyTorch would turn tensors that are kept elsewhere into results of this.
+            return tuple(out.detach() for out in outs)
 
         @staticmethod
         @torch.autograd.function.once_differentiable
@@ -138,22 +168,59 @@ def custom_vjp(
     return call
 
 
+def custom_jvp(
+    primal: Callable[..., Arrays],
+    rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+) -> Callable[..., Arrays]:
+    """Return a function with its own forward rule.
+
+    Values and tangents are taken apart and put together here, since a `torch.autograd.Function` would
+    run the primal a second time.
+    """
+
+    def call(*xs: Array) -> Arrays:
+        parts = [_unpacked(x) for x in xs]
+        if all(part.tangent is None for part in parts):
+            return tuple(primal(*xs))
+        outs, moved = rule(tuple(part.primal for part in parts), [part.tangent for part in parts])
+        return tuple(
+            out if each is None else _forward_ad.make_dual(out, each)
+            for out, each in zip(outs, moved, strict=True)
+        )
+
+    return call
+
+
 def value_and_grad(
     function: Callable[..., tuple[Array, Arrays]], xs: Arrays
 ) -> tuple[Array, Arrays, Arrays]:
-    """Differentiate `(value, extra) = function(*xs)` in reverse."""
+    """Differentiate `(value, extra) = function(*xs)` in reverse.
+
+    Where an x has been computed from something that is followed, value and gradient are followed on. A
+    leaf that requires its gradient is the parameter itself, and its gradient is returned as a constant.
+    """
+    again = torch.is_grad_enabled() and any(x.requires_grad and not x.is_leaf for x in xs)
     with torch.enable_grad():
-        inner = tuple(x.detach().requires_grad_(True) for x in xs)
-        value, extra = function(*inner)
+        floats = tuple(_followed(x, again) for x in xs if x.is_floating_point())
+        given = iter(floats)
+        # Aliases, so that a differentiation inside the function sees something computed.
+        value, extra = function(
+            *((each := next(given)).view_as(each) if x.is_floating_point() else x for x in xs)
+        )
     if not isinstance(value, torch.Tensor) or not value.requires_grad:
         raise GradientError(
             "The loss depends on none of the parameters through a differentiable path: look for "
             "float(), .item(), .detach() or .numpy() in the loss."
         )
-    found = torch.autograd.grad(value, inner, allow_unused=True)
+    found = torch.autograd.grad(value, floats, create_graph=again, allow_unused=True)
     if all(slope is None for slope in found):
         raise GradientError("The loss depends on none of the parameters.")
-    slopes = tuple(
-        torch.zeros_like(x) if slope is None else slope for x, slope in zip(xs, found, strict=True)
-    )
-    return value.detach(), slopes, tuple(x.detach() for x in extra)
+    known = iter(found)
+    slopes = tuple(_slope(next(known), x) if x.is_floating_point() else None for x in xs)
+    if again:
+        return value, slopes, tuple(extra)
+    return _without_graph(value), slopes, tuple(_without_graph(x) for x in extra)
+
+
+def _slope(found: Array | None, x: Array) -> Array:
+    return torch.zeros_like(x) if found is None else found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -28,7 +28,7 @@ class Capabilities:
         native_ad: the library differentiates by itself, forward and reverse.
         dynamic_shapes: shapes may depend on values.
         in_place: arrays may be written to.
-        deterministic_index_add: `index_add` repeats bit for bit.
+        deterministic_index_add: `index_add` repeats bit for bit, on the CPU if it has one.
         pair_layout: "half" lists each pair once, "full" lists it from both ends, for gathers only.
         index_dtype: type of integers that index fastest.
         devices: kinds of device it can use.
@@ -64,14 +64,45 @@ class Backend(ABC):
     def xp(self, *arrays: Array) -> Any:
         """Return the namespace for these arrays: the differentiating one if one is being followed."""
 
-    @abstractmethod
     def asarray(self, value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
-        """Return `value` as an array; an array of this library keeps its gradient.
+        """Return `value` as an array that may share its memory; gradients are kept, also in lists.
 
         Args:
-            dtype: "float32", "float64", "int32", "bool", ...; kept if left out.
-            device: the library's own device object.
+            value: a number, an array of this library or on the host, a range, or nested lists of numbers
+                and arrays of this library.
+            dtype: "float32", "float64", "int32", "bool", ...; that of the value if left out, where
+                Python's floats become the library's default.
+            device: the library's own device object; that of the value, else the default, if left out.
+
+        Raises:
+            TypeError: the value is a masked array with something masked.
+            BackendError: the library cannot make it as asked.
         """
+        if isinstance(value, (list, tuple)):
+            own = next(self._own_arrays(value), None)
+            if own is not None:
+                # A library that read the numbers out of them would cut their gradients.
+                dtype = self.dtype_name(own) if dtype is None else dtype
+                parts = [self.asarray(part, dtype=dtype, device=device) for part in value]
+                return self.xp(*parts).stack(parts)
+        elif hasattr(value, "filled") and getattr(value, "mask", False) is not False:
+            _refuse_masked(value)
+        return self.from_value(value, dtype=dtype, device=device)
+
+    @abstractmethod
+    def from_value(self, value: Any, *, dtype: str | None, device: Any) -> Array:
+        """Return a value as an array, as `asarray` does for all but lists with arrays in them."""
+
+    def _own_arrays(self, values: Iterable[Any]) -> Iterator[Array]:
+        for value in values:
+            if isinstance(value, (list, tuple)):
+                yield from self._own_arrays(value)
+            elif not isinstance(value, (float, int)) and self.must_be_stacked(value):
+                yield value
+
+    def must_be_stacked(self, value: Any) -> bool:
+        """Return whether a list that holds this value is made an array by stacking."""
+        return self.is_array(value)
 
     @abstractmethod
     def is_array(self, value: Any) -> bool:
@@ -79,7 +110,7 @@ class Backend(ABC):
 
     @abstractmethod
     def to_numpy(self, array: Array) -> Any:
-        """Return a NumPy array on the host, without gradient."""
+        """Return a NumPy array on the host, without gradient; not to be written to."""
 
     @abstractmethod
     def dtype_name(self, array: Array) -> str:
@@ -114,7 +145,7 @@ class Backend(ABC):
     def repeat(
         self, body: Callable[[Array, Arrays], Arrays], carry: Arrays, times: Any, at_most: int
     ) -> Arrays:
-        """Apply `carry = body(k, carry)` for k = 0 ... times - 1; differentiable both ways.
+        """Apply `carry = body(k, carry)` for k = 0 ... times - 1.
 
         Args:
             times: how often; may be an array where functions are compiled.
@@ -123,6 +154,38 @@ class Backend(ABC):
         for k in range(min(int(times), at_most)):
             carry = body(k, carry)
         return carry
+
+    def repeat_keeping(
+        self,
+        body: Callable[[Array, Arrays], Arrays],
+        carry: Arrays,
+        times: Any,
+        at_most: int,
+        pick: Callable[[Arrays], Arrays],
+    ) -> tuple[Arrays, Any]:
+        """Do as `repeat`, and keep a part of every carry.
+
+        Args:
+            pick: what to keep of a carry.
+
+        Returns:
+            The last carry, and rows 0 ... times, to be read by `row` and `stacked_rows` only: that
+            before each call of `body`, and that at the end.
+        """
+        rows = [pick(carry)]
+        for k in range(min(int(times), at_most)):
+            carry = body(k, carry)
+            rows.append(pick(carry))
+        return carry, rows
+
+    def row(self, rows: Any, k: Any) -> Arrays:
+        """Return row `k` of what `repeat_keeping` kept."""
+        return rows[k]  # type: ignore[no-any-return]
+
+    def stacked_rows(self, rows: Any, places: Sequence[int]) -> Arrays:
+        """Return the rows at some places, stacked along a new first axis."""
+        chosen = [rows[k] for k in places if k < len(rows)]
+        return tuple(self._stack(column) for column in zip(*chosen, strict=True))
 
     def scan(
         self,
@@ -133,7 +196,8 @@ class Backend(ABC):
         """Thread `carry` through `carry, y = body(carry, x)` for each x of a list of numbers.
 
         Returns:
-            The last carry and the ys, each stacked along a new first axis.
+            The last carry and the ys, each stacked along a new first axis. Of an empty list, a library
+            that does not compile knows no ys and returns none.
         """
         rows = []
         for x in xs:
@@ -176,11 +240,21 @@ class Backend(ABC):
         """Call a host function on NumPy copies of arrays; no gradient passes.
 
         Args:
-            function: takes and returns NumPy arrays.
-            like: shape and type of each array returned; a shape of `None` is whatever comes.
+            function: takes and returns NumPy arrays; does not write to those it takes.
+            like: shape and type of each array returned; a shape of `None` is whatever comes, where
+                `capabilities.dynamic_shapes`.
+
+        Raises:
+            BackendError: an array returned has another shape.
         """
-        results = function(*(self.to_numpy(array) for array in arrays))
-        device = self.device_of(arrays[0])
+        results = tuple(function(*(self.to_numpy(array) for array in arrays)))
+        device = self.device_of(arrays[0]) if arrays else None
+        for result, (shape, _) in zip(results, like, strict=True):
+            if shape is not None and tuple(result.shape) != tuple(shape):
+                raise BackendError(
+                    f"A host function returned an array of shape {tuple(result.shape)}, and "
+                    f"{tuple(shape)} was announced."
+                )
         return tuple(
             self.asarray(result, dtype=dtype, device=device)
             for result, (_, dtype) in zip(results, like, strict=True)
@@ -190,7 +264,7 @@ class Backend(ABC):
 
     @abstractmethod
     def stop_gradient(self, array: Array) -> Array:
-        """Return the array as a constant."""
+        """Return the array as a constant, in both directions of differentiation."""
 
     @abstractmethod
     def radial(self, function: Callable[[Array], Array], at: Array) -> Array:
@@ -200,13 +274,21 @@ class Backend(ABC):
     def vjp(
         self, function: Callable[..., Arrays], *xs: Array
     ) -> tuple[Arrays, Callable[[Sequence[Array | None]], tuple[Array | None, ...]]]:
-        """Return the outputs of a function and the pull of their cotangents back to each x."""
+        """Return the outputs of a function and the pull of their cotangents back to each x.
+
+        A cotangent of `None` stands for zero. The pull may be called several times; it gives zeros for an
+        x that no output depends on, and `None` for one that is not floating.
+        """
 
     @abstractmethod
     def jvp(
-        self, function: Callable[..., Arrays], xs: Arrays, tangents: Arrays
-    ) -> tuple[Arrays, Arrays]:
-        """Return the outputs of a function and their tangents."""
+        self, function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
+    ) -> tuple[Arrays, tuple[Array | None, ...]]:
+        """Return the outputs of a function and their tangents.
+
+        A tangent of `None` stands for zero; an x that is not floating has no other. Outputs that are not
+        floating have `None`.
+        """
 
     @abstractmethod
     def custom_vjp(
@@ -214,6 +296,8 @@ class Backend(ABC):
         primal: Callable[..., Arrays],
         forward: Callable[..., tuple[Arrays, Any]],
         backward: Callable[[Any, Arrays], Sequence[Array | None]],
+        *,
+        selective: bool = False,
     ) -> Callable[..., Arrays]:
         """Return a function with its own reverse rule.
 
@@ -221,6 +305,21 @@ class Backend(ABC):
             primal: outputs from inputs, used when nothing is differentiated.
             forward: outputs and residuals from inputs.
             backward: one cotangent or `None` for each input, from residuals and output cotangents.
+            selective: whether `forward` takes a keyword `wanted` as well, one flag an input: whether
+                a cotangent of it will be looked at.
+        """
+
+    @abstractmethod
+    def custom_jvp(
+        self,
+        primal: Callable[..., Arrays],
+        rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+    ) -> Callable[..., Arrays]:
+        """Return a function with its own forward rule.
+
+        Args:
+            primal: outputs from inputs, used when nothing is differentiated.
+            rule: outputs and their tangents, from inputs and their tangents; `None` stands for zero.
         """
 
     @abstractmethod
@@ -230,7 +329,8 @@ class Backend(ABC):
         """Differentiate `(value, extra arrays) = function(*xs)` in reverse.
 
         Returns:
-            The value, its gradient with respect to each x, and the extra arrays.
+            The value, its gradient with respect to each x (`None` if it is not floating), and the extra
+            arrays.
 
         Raises:
             GradientError: the value depends on none of the inputs.
@@ -240,7 +340,7 @@ class Backend(ABC):
 
     @abstractmethod
     def index_add(self, n_rows: int, rows: Array, values: Array) -> Array:
-        """Return `(n_rows,)` sums of `values` by row; repeated rows add up."""
+        """Return `(n_rows, ...)` sums of `values` `(m, ...)` by row `(m,)`; repeated rows add up."""
 
     @abstractmethod
     def nonzero_padded(self, mask: Array, size: int) -> tuple[Array, Array]:
@@ -269,9 +369,25 @@ def backend(name: str) -> Backend:
     return instance
 
 
-@functools.lru_cache(maxsize=512)
-def _backend_name(cls: Any) -> str | None:
+def _refuse_masked(value: Any) -> None:
+    """Raise for a masked array, whose mask no library of ours would look at."""
+    n_masked = int(value.mask.sum())
+    if n_masked:
+        raise TypeError(
+            f"A masked array with {n_masked} masked value(s) was given. Fill them in with "
+            "`.filled(...)` or leave them out."
+        )
+
+
+#: Names of backends by type of array; a type that is unknown now may be registered later.
+_names: dict[type, str] = {}
+
+
+def _backend_name(cls: type) -> str | None:
     """Return the name of the backend whose arrays have this type; imports nothing to find out."""
+    known = _names.get(cls)
+    if known is not None:
+        return known
     from xpmd.plugins import list as list_components
 
     owners = {
@@ -282,30 +398,41 @@ def _backend_name(cls: Any) -> str | None:
     for base in cls.__mro__:
         name = owners.get(base.__module__.partition(".")[0])
         if name is not None:
+            _names[cls] = name
             return name
     return None
 
 
 def backend_of(*arrays: Any) -> Backend:
-    """Return the one backend that all given arrays belong to.
+    """Return the one backend that all given arrays belong to; other values are passed over.
 
     Raises:
         BackendError: they belong to several, or none is an array of a known backend.
     """
-    names = {}
+    names: dict[str, type] = {}
+    strangers: dict[str, None] = {}
     for array in arrays:
-        raw = getattr(array, "__xpmd_primal__", array)
-        kind: Any = type(raw)
+        kind = type(getattr(array, "__xpmd_primal__", array))
         name = _backend_name(kind)
         if name is not None:
-            names[name] = kind
+            names.setdefault(name, kind)
+        else:
+            strangers[_full_name(kind)] = None
     if len(names) == 1:
         return backend(next(iter(names)))
     if not names:
-        types = sorted({type(array).__name__ for array in arrays})
+        from xpmd.plugins import list as list_components
+
+        known = ", ".join(sorted(entry.name for entry in list_components("backend")))
         raise BackendError(
-            f"No array of a known backend among {types}; see md.plugins.list('backend')."
+            f"No array of a known backend among {list(strangers)}; known are the arrays of {known}. "
+            "Convert yours to one of them first, or install the plugin that knows it."
         )
+    found = " and ".join(f"{name} ({_full_name(kind)})" for name, kind in sorted(names.items()))
     raise BackendError(
-        f"Arrays of several backends were mixed: {sorted(names)}. Convert them to one library first."
+        f"Arrays of several backends were mixed: {found}. Convert them to one library first."
     )
+
+
+def _full_name(cls: type) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"

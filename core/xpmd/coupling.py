@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from xpmd.concrete import require_positive_fields
+from xpmd.errors import GradientError
 from xpmd.module import Module
 from xpmd.noise import Noise
 from xpmd.units import magnitude
@@ -43,3 +44,17 @@ class Coupling(Module):
             noise: random numbers of this step; use `stream`.
         """
         raise NotImplementedError
+
+    def undo(self, state: Any, record: Any, system: Any, *, xp: Any) -> Any:
+        """Return the state before the coupling acted.
+
+        Args:
+            record: what `apply` recorded.
+
+        Raises:
+            GradientError: this coupling cannot be undone.
+        """
+        raise GradientError(
+            f"{type(self).__name__} does not say how to undo what it did, which gradients by "
+            "reconstruction need: write its `undo`, or use the strategy 'checkpointed'."
+        )

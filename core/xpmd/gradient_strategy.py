@@ -1,6 +1,6 @@
 """The contracts of a gradient strategy: what the derivative of a simulation is, and how it is found.
 
-A trajectory strategy is the reverse rule of `simulate`: it says what to keep of a chunk on the way
+A trajectory strategy is the reverse rule of `simulate`: it says what to keep of a walk on the way
 forward and how to pull cotangents through it on the way back. A loss strategy differentiates a whole
 loss, in which `simulate` then takes its plain path.
 """
@@ -12,8 +12,10 @@ from contextvars import ContextVar
 from typing import Any
 
 from xpmd.backend import Backend
+from xpmd.chunk_backward import Tempering
 from xpmd.module import Module
-from xpmd.program import ChunkResult, ChunkState, Program
+from xpmd.program import LONGEST_CHUNK
+from xpmd.walk import Walk, WalkBack
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -28,31 +30,31 @@ class GradientStrategy(Module):
 
 
 class TrajectoryStrategy(GradientStrategy):
-    """Base of the strategies that walk a trajectory backwards, chunk by chunk."""
+    """Base of the strategies that go back along a trajectory."""
 
-    def chunk_forward(
-        self, program: Program, leaves: Arrays, state: ChunkState, keys: Array, t0: int, active: int
-    ) -> tuple[ChunkResult, Any]:
-        """Advance by a chunk and return the result and what the way back needs of it."""
+    def longest_chunk(self, n_steps: int) -> int:
+        """Return how many steps at most to take between looks at the state."""
+        return LONGEST_CHUNK
+
+    @property
+    def tempering(self) -> Tempering:
+        """What is done to cotangents after each step back."""
+        return Tempering(
+            truncate=getattr(self, "truncate", None),
+            clip_norm=getattr(self, "clip_norm", None),
+            damping=getattr(self, "damping", 0.0),
+        )
+
+    def forward(self, walk: Walk) -> Any:
+        """Go along the trajectory and return what the way back needs of it."""
         raise NotImplementedError
 
-    def chunk_backward(
-        self,
-        program: Program,
-        leaves: Arrays,
-        residual: Any,
-        keys: Array,
-        t0: int,
-        active: int,
-        cotangents: Arrays,
-        record_cotangents: Arrays,
-    ) -> tuple[Arrays, Arrays]:
-        """Return cotangents of the float leaves and of the state at the start of the chunk.
+    def backward(self, back: WalkBack, kept: Any) -> list[Array | None]:
+        """Return a cotangent for each leaf.
 
         Args:
-            residual: what `chunk_forward` kept.
-            cotangents: of the state at the end of the chunk.
-            record_cotangents: of the records the chunk made.
+            back: the way back, which knows the cotangents of the outputs.
+            kept: what `forward` returned.
         """
         raise NotImplementedError
 

@@ -122,3 +122,9 @@ def flatten(tree: Any) -> tuple[list[Any], optree.PyTreeSpec]:
 def unflatten(structure: optree.PyTreeSpec, leaves: Any) -> Any:
     """Put leaves back into the structure they were taken from."""
     return optree.tree_unflatten(structure, leaves)
+
+
+def leaf_names(structure: optree.PyTreeSpec) -> list[str]:
+    """Return where each leaf of a structure stands, in words such as "atoms.parameters.sigma"."""
+    paths = optree.treespec_paths(structure)
+    return [".".join(str(part) for part in path if not isinstance(part, int)) for path in paths]

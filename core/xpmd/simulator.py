@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from xpmd.concrete import require_positive_fields, require_scalar, require_whole
 from xpmd.coupling import Coupling
+from xpmd.errors import GradientError
 from xpmd.module import Module
 from xpmd.noise import Noise
 
@@ -75,8 +76,10 @@ class Simulator(Module):
 
     def step(
         self, state: State, forces: ForceFunction, system: Any, t: Any, noise: Noise, *, xp: Any
-    ) -> tuple[State, tuple[Array, ...]]:
+    ) -> tuple[State, Any]:
         """Return the state one step later, and a record of what undoing the step would need.
+
+        The record is an array or any nesting of tuples of them.
 
         Args:
             forces: forces at given positions.
@@ -86,34 +89,77 @@ class Simulator(Module):
         """
         raise NotImplementedError
 
+    def inverse(
+        self,
+        state: State,
+        record: Any,
+        forces: ForceFunction,
+        system: Any,
+        t: Any,
+        noise: Noise,
+        *,
+        xp: Any,
+    ) -> State:
+        """Return the state before the step `t` that ended in `state`.
+
+        Args:
+            record: what `step` recorded.
+            forces, system, t, noise: as `step` had them.
+
+        Raises:
+            GradientError: this simulator has no inverse.
+        """
+        raise GradientError(
+            f"{type(self).__name__} does not say how to undo a step, which gradients by "
+            "reconstruction need: write its `inverse`, or use the strategy 'checkpointed'."
+        )
+
     def couple(
         self, state: State, system: Any, t: Any, noise: Noise, *, xp: Any
-    ) -> tuple[State, tuple[Array, ...]]:
-        """Apply the couplings in order, as the last part of a step."""
-        record: tuple[Array, ...] = ()
+    ) -> tuple[State, tuple[Any, ...]]:
+        """Apply the couplings in order, as the last part of a step; one record each."""
+        records = []
         dt = getattr(self, "dt", 0.0)
         for k, coupling in enumerate(self.couplings):
-            state, kept = coupling.apply(state, system, dt, t, noise, k + 1, xp=xp)
-            record += kept
-        return state, record
+            state, record = coupling.apply(state, system, dt, t, noise, k + 1, xp=xp)
+            records.append(record)
+        return state, tuple(records)
+
+    def uncouple(self, state: State, records: Any, system: Any, *, xp: Any) -> State:
+        """Undo the couplings, the last one first."""
+        for coupling, record in zip(reversed(self.couplings), reversed(records), strict=True):
+            state = coupling.undo(state, record, system, xp=xp)
+        return state
 
 
 def without_cm_motion(velocities: Array, system: Any, *, xp: Any) -> Array:
-    """Return velocities less that of the center of mass, sum m v / sum m."""
+    """Return velocities less that of the center of mass."""
+    return velocities - cm_velocity(velocities, system, xp=xp)
+
+
+def cm_velocity(velocities: Array, system: Any, *, xp: Any) -> Array:
+    """Return the velocity of the center of mass, sum m v / sum m, `(d,)`, nm/ps."""
     mass = system.masses(xp=xp)
     if mass.ndim == 0:
-        return velocities - xp.mean(velocities, axis=0)
-    return velocities - xp.sum(mass * velocities, axis=0) / xp.sum(mass)
+        return xp.mean(velocities, axis=0)
+    return xp.sum(mass * velocities, axis=0) / xp.sum(mass)
 
 
-def remove_cm_motion_every(every: int, velocities: Array, system: Any, t: Any, *, xp: Any) -> Array:
-    """Remove center-of-mass motion after every `every`-th step, never for 0."""
+def remove_cm_motion_every(
+    every: int, velocities: Array, system: Any, t: Any, *, xp: Any
+) -> tuple[Array, Array]:
+    """Remove center-of-mass motion after every `every`-th step, never for 0.
+
+    Returns:
+        The velocities left `(n, d)`, and what was taken from each `(d,)`.
+    """
     if every == 0:
-        return velocities
-    removed = without_cm_motion(velocities, system, xp=xp)
-    if every == 1:
-        return removed
-    due = (t + 1) % every == 0
-    if isinstance(due, bool):
-        return removed if due else velocities
-    return xp.where(due, removed, velocities)
+        return velocities, xp.zeros_like(velocities[0, :])
+    removed = cm_velocity(velocities, system, xp=xp)
+    if every > 1:
+        due = (t + 1) % every == 0
+        if not isinstance(due, bool):
+            removed = xp.where(due, removed, xp.zeros_like(removed))
+        elif not due:
+            removed = xp.zeros_like(removed)
+    return velocities - removed, removed

@@ -1,39 +1,43 @@
-"""Reverse mode, chunk by chunk."""
+"""Reverse mode with stored states."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from xpmd.gradient_strategy import TrajectoryStrategy
-from xpmd.program import ChunkResult, ChunkState, Program
+from xpmd.module import static
+from xpmd.walk import Walk, WalkBack
 
 Array = Any
-Arrays = tuple[Any, ...]
 
 
 class Reverse(TrajectoryStrategy):
-    """The exact discrete adjoint: chunks are run again, last first, and differentiated in reverse.
+    """The exact discrete adjoint from the state of every step, which is kept.
 
-    The state at the start of each chunk is kept, and one chunk's intermediate values at a time.
+    Memory grows by a state a step: coordinates, velocities and forces.
+
+    Args:
+        truncate: carry the cotangent of a record, and of the end, back this many steps only.
+        clip_norm: largest norm of the cotangent of a state; longer ones are shortened to it.
+        damping: fraction taken from the cotangent of a state at each step back.
     """
 
-    def chunk_forward(
-        self, program: Program, leaves: Arrays, state: ChunkState, keys: Array, t0: int, active: int
-    ) -> tuple[ChunkResult, Any]:
-        return program.advance(leaves, state, keys, t0, active), state
+    truncate: int | None = static(default=None)
+    clip_norm: float | None = static(default=None)
+    damping: float = static(default=0.0)
 
-    def chunk_backward(
-        self,
-        program: Program,
-        leaves: Arrays,
-        residual: ChunkState,
-        keys: Array,
-        t0: int,
-        active: int,
-        cotangents: Arrays,
-        record_cotangents: Arrays,
-    ) -> tuple[Arrays, Arrays]:
-        found: tuple[Arrays, Arrays] = program.advance_back(
-            leaves, residual, keys, t0, active, cotangents, record_cotangents
-        )
-        return found
+    def forward(self, walk: Walk) -> Any:
+        floats = walk.begin()
+        kept = []
+        for chunk in walk.chunks:
+            floats, states = walk.advance(chunk, floats, keep="states")
+            kept.append(states)
+        walk.finish(floats)
+        return floats, kept
+
+    def backward(self, back: WalkBack, kept: Any) -> list[Array | None]:
+        floats, rows = kept
+        cotangents = back.begin(floats)
+        for chunk in reversed(back.walk.chunks):
+            cotangents, floats = back.retreat(chunk, rows[chunk.number], floats, cotangents)
+        return back.finish(floats, cotangents)

@@ -51,7 +51,7 @@ class Langevin(Simulator):
 
     def step(
         self, state: State, forces: ForceFunction, system: Any, t: Any, noise: Noise, *, xp: Any
-    ) -> tuple[State, tuple[Array, ...]]:
+    ) -> tuple[State, Any]:
         mass, half = system.masses(xp=xp), 0.5 * self.dt
         velocities = state.velocities + self.dt * state.forces / mass
         coords = state.coords + half * velocities
@@ -59,8 +59,34 @@ class Langevin(Simulator):
         spread = xp.sqrt((1.0 - kept * kept) * system.units.boltzmann * self.temperature / mass)
         velocities = kept * velocities + spread * noise.normal(0, tuple(velocities.shape))
         coords = system.boundary.wrap(coords + half * velocities, xp=xp)
-        velocities = remove_cm_motion_every(self.remove_cm_motion, velocities, system, t, xp=xp)
+        velocities, drift = remove_cm_motion_every(
+            self.remove_cm_motion, velocities, system, t, xp=xp
+        )
         state = state._replace(coords=coords, velocities=velocities)
-        state, record = self.couple(state, system, t, noise, xp=xp)
+        state, of_couplings = self.couple(state, system, t, noise, xp=xp)
         # Forces of the next step: a coupling may have moved the atoms.
-        return state._replace(forces=forces(state.coords)), record
+        return state._replace(forces=forces(state.coords)), (drift, of_couplings)
+
+    def inverse(
+        self,
+        state: State,
+        record: Any,
+        forces: ForceFunction,
+        system: Any,
+        t: Any,
+        noise: Noise,
+        *,
+        xp: Any,
+    ) -> State:
+        mass, half = system.masses(xp=xp), 0.5 * self.dt
+        drift, of_couplings = record
+        state = self.uncouple(state, of_couplings, system, xp=xp)
+        velocities = state.velocities + drift
+        coords = state.coords - half * velocities
+        kept = xp.exp(-self.friction * self.dt)
+        spread = xp.sqrt((1.0 - kept * kept) * system.units.boltzmann * self.temperature / mass)
+        velocities = (velocities - spread * noise.normal(0, tuple(velocities.shape))) / kept
+        coords = system.boundary.wrap(coords - half * velocities, xp=xp)
+        old_forces = forces(coords)
+        velocities = velocities - self.dt * old_forces / mass
+        return state._replace(coords=coords, velocities=velocities, forces=old_forces)

@@ -38,12 +38,35 @@ class VelocityVerlet(Simulator):
 
     def step(
         self, state: State, forces: ForceFunction, system: Any, t: Any, noise: Noise, *, xp: Any
-    ) -> tuple[State, tuple[Array, ...]]:
+    ) -> tuple[State, Any]:
         mass, half = system.masses(xp=xp), 0.5 * self.dt
         velocities = state.velocities + half * state.forces / mass
         coords = system.boundary.wrap(state.coords + self.dt * velocities, xp=xp)
         new_forces = forces(coords)
         velocities = velocities + half * new_forces / mass
-        velocities = remove_cm_motion_every(self.remove_cm_motion, velocities, system, t, xp=xp)
+        velocities, drift = remove_cm_motion_every(
+            self.remove_cm_motion, velocities, system, t, xp=xp
+        )
         state = state._replace(coords=coords, velocities=velocities, forces=new_forces)
-        return self.couple(state, system, t, noise, xp=xp)
+        state, of_couplings = self.couple(state, system, t, noise, xp=xp)
+        return state, (drift, of_couplings)
+
+    def inverse(
+        self,
+        state: State,
+        record: Any,
+        forces: ForceFunction,
+        system: Any,
+        t: Any,
+        noise: Noise,
+        *,
+        xp: Any,
+    ) -> State:
+        mass, half = system.masses(xp=xp), 0.5 * self.dt
+        drift, of_couplings = record
+        state = self.uncouple(state, of_couplings, system, xp=xp)
+        velocities = state.velocities + drift - half * state.forces / mass
+        coords = system.boundary.wrap(state.coords - self.dt * velocities, xp=xp)
+        old_forces = forces(coords)
+        velocities = velocities - half * old_forces / mass
+        return state._replace(coords=coords, velocities=velocities, forces=old_forces)

@@ -36,3 +36,7 @@ class AndersenThermostat(Coupling):
         spread = xp.sqrt(system.units.boltzmann * self.temperature / system.masses(xp=xp))
         fresh = spread * noise.normal(stream, tuple(old.shape))
         return state._replace(velocities=xp.where(chosen, fresh, old)), (chosen, old)
+
+    def undo(self, state: Any, record: Any, system: Any, *, xp: Any) -> Any:
+        chosen, old = record
+        return state._replace(velocities=xp.where(chosen, old, state.velocities))

@@ -37,3 +37,7 @@ class BerendsenThermostat(Coupling):
         squared = 1.0 + (dt / self.tau) * (ratio - 1.0)
         scale = xp.where(moving, xp.sqrt(squared), xp.ones_like(now))
         return state._replace(velocities=scale * state.velocities), (scale,)
+
+    def undo(self, state: Any, record: Any, system: Any, *, xp: Any) -> Any:
+        (scale,) = record
+        return state._replace(velocities=state.velocities / scale)

@@ -32,3 +32,7 @@ class RescaleThermostat(Coupling):
         ratio = self.temperature / xp.where(moving, now, xp.ones_like(now))
         scale = xp.where(moving, xp.sqrt(ratio), xp.ones_like(now))
         return state._replace(velocities=scale * state.velocities), (scale,)
+
+    def undo(self, state: Any, record: Any, system: Any, *, xp: Any) -> Any:
+        (scale,) = record
+        return state._replace(velocities=state.velocities / scale)

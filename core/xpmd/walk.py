@@ -1,0 +1,365 @@
+"""A walk along a trajectory, forwards and backwards, chunk by chunk.
+
+The host walks, so that it can enlarge a neighbor list and repeat a chunk, name the step at which
+numbers stopped being finite, and call reporters. Gradient strategies are written in terms of a walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from xpmd.backend import Backend
+from xpmd.chunk_backward import (
+    BackwardPlan,
+    BackwardResult,
+    Tempering,
+    add_snapshot,
+    require_finite,
+    retreat,
+    start_back,
+)
+from xpmd.chunk_forward import ChunkResult, advance, lists_at, start
+from xpmd.errors import NeighborOverflowError
+from xpmd.module import leaf_names, unflatten
+from xpmd.neighbor_upkeep import MOST_ENLARGEMENTS, plan_neighbors
+from xpmd.program import LONGEST_CHUNK, ChunkState, Program, Structure, program_for
+from xpmd.watch import Watch
+
+Array = Any
+Arrays = tuple[Any, ...]
+
+
+class Chunk(NamedTuple):
+    """Some steps in a row.
+
+    Attributes:
+        number: its number, from 0.
+        done: steps before it.
+        active: steps in it.
+        records: records that it makes itself.
+        first_record: number of the first of them, or of the one at its end; that of step 0 is 0.
+        record_at_end: whether there is a record at its end that it does not make itself.
+    """
+
+    number: int
+    done: int
+    active: int
+    records: int
+    first_record: int
+    record_at_end: bool
+
+
+def chunks_of(structure: Structure, n_steps: int) -> list[Chunk]:
+    """Return the chunks of a run."""
+    interval, inside = structure.interval, structure.records_inside
+    chunks: list[Chunk] = []
+    done, record = 0, 1
+    while done < n_steps:
+        active = min(structure.chunk, n_steps - done)
+        if interval is not None and not inside:
+            active = min(active, interval - done % interval)
+        made = active // interval if inside and interval is not None else 0
+        at_end = interval is not None and not inside and (done + active) % interval == 0
+        chunks.append(Chunk(len(chunks), done, active, made, record, at_end))
+        done, record = done + active, record + made + int(at_end)
+    return chunks
+
+
+class Walk:
+    """One run of a simulator over a System, on the host.
+
+    Args:
+        leaves: of the System and the simulator, plain arrays.
+        spec: their structure.
+        shapes: number of atoms, then shape and type of each leaf.
+        keys: of the noise.
+        longest: most steps in a chunk.
+        watch: who is told of records, the end and failures.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        leaves: Arrays,
+        spec: Any,
+        shapes: tuple[Any, ...],
+        keys: Array,
+        *,
+        n_steps: int,
+        start_step: int,
+        interval: int | None,
+        keep_records: bool,
+        watch: Watch,
+        longest: int = LONGEST_CHUNK,
+    ) -> None:
+        self.backend, self.leaves, self.keys = backend, leaves, keys
+        self.n_steps, self.start_step = n_steps, start_step
+        self.keep_records = keep_records
+        self.watch = watch
+        self.system, self.simulator = unflatten(spec, leaves)
+        self._structure = Structure(backend, spec, shapes, None, interval, longest)
+        self.chunks = chunks_of(self._structure, n_steps)
+        self._program: Program | None = None
+        self._lists: tuple[Arrays, Arrays] | None = None
+        self.records: list[Arrays] = []
+        self.end: Arrays = ()
+        self._failed_in_a_row = 0
+
+    # -- programs and lists ---------------------------------------------------------------------
+
+    @property
+    def program(self) -> Program:
+        """The program for the present size of the neighbor list."""
+        if self._program is None:
+            self._use_plan(plan_neighbors(self.system, self.system.coords))
+        assert self._program is not None
+        return self._program
+
+    def _use_plan(self, plan: Any) -> None:
+        structure = self._structure
+        planned = Structure(
+            structure.backend,
+            structure.spec,
+            structure.shapes,
+            plan,
+            structure.interval,
+            structure.longest,
+        )
+        self._program = program_for(planned, self.leaves)
+        self._lists = None
+
+    def _enlarge(self, lists: Arrays) -> None:
+        """Make room for what a list could not hold."""
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row > MOST_ENLARGEMENTS:
+            raise NeighborOverflowError(
+                f"The neighbor list overflowed {MOST_ENLARGEMENTS} times in a row: the atoms may have "
+                "collapsed onto each other."
+            )
+        finder, program = self.system.neighbor_finder, self.program
+        self._use_plan(finder.enlarge(program.structure.plan, program.neighbors(lists)))
+
+    def _lists_at(self, floats: Arrays) -> Arrays:
+        """Return a neighbor list that holds at a state."""
+        while True:
+            if self._lists is not None and self._lists[0] is floats[0]:
+                return self._lists[1]
+            lists: Arrays = self.program.compiled(lists_at)(self.leaves, floats)
+            if not bool(self.program.neighbors(lists).overflow):
+                return lists
+            self._enlarge(lists)
+
+    def _hold(self, floats: Arrays, lists: Arrays) -> None:
+        self._lists = (floats[0], lists)
+
+    # -- forwards -------------------------------------------------------------------------------
+
+    def begin(self) -> Arrays:
+        """Return the first state."""
+        fresh = self.start_step == 0
+        while True:
+            state: ChunkState = self.program.compiled(start, fresh)(self.leaves)
+            neighbors = self.program.neighbors(state.lists)
+            if not bool(neighbors.overflow):
+                break
+            self._enlarge(state.lists)
+        self._failed_in_a_row = 0
+        self._hold(*state)
+        self.watch.check_start(self, state.floats, neighbors)
+        self._snapshot(0, state.floats)
+        return state.floats
+
+    def advance(self, chunk: Chunk, floats: Arrays, keep: str | None = None) -> tuple[Arrays, Any]:
+        """Go through a chunk for the first time; return the state after it and what was kept.
+
+        Args:
+            keep: "states" to keep those before each step, "records" what undoing each needs.
+        """
+        result = self._advanced(chunk, floats, keep)
+        if not bool(result.sane):
+            self.watch.fail(self, chunk, floats)
+        for k in range(chunk.records):
+            row = tuple(part[k, ...] for part in result.records)
+            interval = self.program.structure.interval or 0
+            self._record(chunk.done + (k + 1) * interval, row)
+        if chunk.record_at_end:
+            self._snapshot(chunk.done + chunk.active, result.state.floats)
+        return result.state.floats, result.kept
+
+    def again(self, chunk: Chunk, floats: Arrays, keep: str | None = None) -> tuple[Arrays, Any]:
+        """Go through a chunk that was gone through before."""
+        result = self._advanced(chunk, floats, keep)
+        return result.state.floats, result.kept
+
+    def _advanced(self, chunk: Chunk, floats: Arrays, keep: str | None) -> ChunkResult:
+        while True:
+            state = ChunkState(floats, self._lists_at(floats))
+            result: ChunkResult = self.program.compiled(advance, keep)(
+                self.leaves, state, self.keys, self.start_step + chunk.done, chunk.active
+            )
+            if not bool(result.overflow):
+                self._failed_in_a_row = 0
+                self._hold(*result.state)
+                return result
+            self._enlarge(result.state.lists)
+
+    def steps(self, floats: Arrays, chunk: Chunk, count: int) -> tuple[Arrays, bool]:
+        """Return the state some steps into a chunk, and whether it is sane."""
+        result = self._advanced(chunk._replace(active=count), floats, None)
+        return result.state.floats, bool(result.sane)
+
+    def finish(self, floats: Arrays) -> None:
+        """Say which state is the last."""
+        self.end = self.program.snapshot(floats)
+        self.watch.finish(self, self.start_step + self.n_steps, floats)
+
+    def _snapshot(self, done: int, floats: Arrays) -> None:
+        self._record(done, self.program.snapshot(floats))
+
+    def _record(self, done: int, snapshot: Arrays) -> None:
+        self.watch.report(self, self.start_step + done, snapshot)
+        if self.keep_records:
+            self.records.append(snapshot)
+
+    def outputs(self) -> Arrays:
+        """Return the snapshot at the end, then those of the records, stacked."""
+        if not self.keep_records:
+            return self.end
+        columns = zip(*self.records, strict=True)
+        return (*self.end, *(self.backend.xp(*c).stack(list(c)) for c in columns))
+
+
+class WalkBack:
+    """The way back along a walk: cotangents of its outputs become those of its leaves.
+
+    Args:
+        walk: the walk.
+        wanted: a flag for each leaf.
+        of_outputs: cotangents of the walk's outputs, `None` for zero.
+        tempering: what is done to cotangents after each step.
+    """
+
+    def __init__(
+        self,
+        walk: Walk,
+        wanted: Sequence[bool],
+        of_outputs: Sequence[Array | None],
+        tempering: Tempering,
+    ) -> None:
+        self.walk, self.backend = walk, walk.backend
+        program = walk.program
+        self._wanted = [k for k, floating in enumerate(program.is_float) if floating and wanted[k]]
+        self._places = tuple(k for k in self._wanted if k not in program.start_places)
+        self._tempering = tempering
+        width = 2 + program.n_box
+        self._of_end, self._of_records = of_outputs[:width], list(of_outputs[width:])
+        xp = self.backend.xp(*walk.leaves)
+        self.totals: Arrays = tuple(xp.zeros_like(walk.leaves[k]) for k in self._places)
+
+    def begin(self, end: Arrays) -> Arrays:
+        """Return the cotangents of the last state."""
+        xp = self.backend.xp(*end)
+        zeros = tuple(xp.zeros_like(part) for part in end)
+        return add_snapshot(zeros, self._of_end, self.walk.program.n_box)
+
+    def retreat(
+        self,
+        chunk: Chunk,
+        kept: Any,
+        end: Arrays,
+        cotangents: Arrays,
+        *,
+        reconstruct: bool = False,
+    ) -> tuple[Arrays, Arrays]:
+        """Go back through a chunk; return cotangents of the state at its start, and that state.
+
+        Args:
+            kept: what `advance` or `again` kept of it.
+            end: the state after it.
+            cotangents: of that state.
+            reconstruct: whether step records were kept, and states are found by undoing steps.
+        """
+        walk = self.walk
+        has_records = any(part is not None for part in self._of_records)
+        if chunk.record_at_end and has_records:
+            row = [None if p is None else p[chunk.first_record, ...] for p in self._of_records]
+            cotangents = add_snapshot(cotangents, row, walk.program.n_box)
+        of_records = self._chunk_records(chunk, end) if chunk.records and has_records else ()
+        truncating = self._tempering.truncate is not None
+        plan = BackwardPlan(
+            self._places,
+            reconstruct,
+            bool(of_records),
+            self._tempering,
+            walk.n_steps if truncating else 0,
+        )
+        while True:
+            lists = walk._lists_at(end)
+            result: BackwardResult = walk.program.compiled(retreat, plan)(
+                walk.leaves,
+                kept,
+                end,
+                lists,
+                walk.keys,
+                walk.start_step + chunk.done,
+                chunk.active,
+                chunk.done,
+                cotangents,
+                of_records,
+                self.totals,
+            )
+            if not bool(result.overflow):
+                break
+            walk._enlarge(result.lists)
+        walk._hold(result.floats, result.lists)
+        self.totals = result.totals
+        return result.cotangents, result.floats
+
+    def _chunk_records(self, chunk: Chunk, end: Arrays) -> Arrays:
+        """Return cotangents of the records a chunk makes itself, zeros for those it does not reach."""
+        program = self.walk.program
+        inside = program.structure.records_inside
+        first = chunk.first_record
+        parts = []
+        for part, like in zip(self._of_records, program.snapshot(end), strict=True):
+            xp = self.backend.xp(like)
+            made = None if part is None else part[first : first + chunk.records, ...]
+            missing = inside if made is None else inside - chunk.records
+            if missing:
+                shape = (missing, *like.shape)
+                zeros = xp.zeros(shape, dtype=like.dtype, device=self.backend.device_of(like))
+                made = zeros if made is None else xp.concat([made, zeros])
+            parts.append(made)
+        return tuple(parts)
+
+    def require_finite(self, found: Sequence[Array | None]) -> None:
+        """Raise `GradientError` if a cotangent of a leaf is not finite; names the leaf."""
+        names = leaf_names(self.walk.program.structure.spec)
+        for name, value in zip(names, found, strict=True):
+            if value is not None:
+                require_finite(name, value, self.backend)
+
+    def finish(self, first: Arrays, cotangents: Arrays) -> list[Array | None]:
+        """Return a cotangent for each leaf, `None` for those that are not wanted.
+
+        Args:
+            first: the first state.
+            cotangents: of that state.
+        """
+        walk = self.walk
+        program = walk.program
+        if any(part is not None for part in self._of_records):
+            row = [None if part is None else part[0, ...] for part in self._of_records]
+            cotangents = add_snapshot(cotangents, row, program.n_box)
+        lists = walk._lists_at(first)
+        places = tuple(self._wanted)
+        of_start = walk.program.compiled(start_back, walk.start_step == 0, places)(
+            walk.leaves, first, lists, cotangents
+        )
+        found: list[Array | None] = [None] * len(program.is_float)
+        for place, value in zip(places, of_start, strict=True):
+            found[place] = value
+        for place, value in zip(self._places, self.totals, strict=True):
+            found[place] = found[place] + value
+        return found

@@ -1,0 +1,83 @@
+"""Watching a walk: reporters, and what is said when numbers stop making sense."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xpmd.errors import SimulationError
+from xpmd.explosion import worst_atom
+from xpmd.neighbor_list import NeighborList
+from xpmd.properties import check_forces
+from xpmd.reporter import Reporter
+
+Array = Any
+Arrays = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told of what happens on a walk."""
+
+    reporters: Sequence[Reporter] = ()
+
+    def check_start(self, walk: Any, floats: Arrays, neighbors: NeighborList) -> None:
+        """Raise `SimulationError` if the forces of the first state are not finite."""
+        system = walk.program.system_at(walk.leaves, floats)
+        xp = walk.backend.xp(*walk.leaves)
+        check_forces(system, floats[2], neighbors, xp=xp, step=walk.start_step)
+
+    def report(self, walk: Any, step: int, snapshot: Arrays) -> None:
+        """Show a snapshot to the reporters that are due."""
+        due = [r for r in self.reporters if (step - walk.start_step) % r.every == 0]
+        if not due:
+            return
+        # A snapshot has no forces; those of the state are not looked at.
+        floats = (*snapshot[:2], snapshot[0], *snapshot[2:])
+        system = walk.program.system_at(walk.leaves, floats)
+        for reporter in due:
+            reporter.report(step, system)
+
+    def finish(self, walk: Any, step: int, floats: Arrays) -> None:
+        """Tell the reporters that the walk has ended."""
+        if not self.reporters:
+            return
+        system = walk.program.system_at(walk.leaves, floats)
+        for reporter in self.reporters:
+            reporter.finish(step, system)
+
+    def fail(self, walk: Any, chunk: Any, floats: Arrays) -> None:
+        """Find the first step of a chunk after which the state is not sane, and raise.
+
+        Raises:
+            SimulationError: always; holds the last good state.
+        """
+        good, bad = 0, chunk.active
+        last = floats
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            there, sane = walk.steps(floats, chunk, middle)
+            if sane:
+                good, last = middle, there
+            else:
+                bad = middle
+        broken, _ = walk.steps(floats, chunk, bad)
+        known = walk.backend.known
+        system = walk.program.system_at(walk.leaves, last)
+        forces = known(last[2])
+        atom, fate = worst_atom(
+            (system, forces), (walk.program.system_at(walk.leaves, broken), known(broken[2]))
+        )
+        step = walk.start_step + chunk.done + bad
+        for reporter in self.reporters:
+            reporter.failed(step - 1, system)
+        raise SimulationError(
+            f"The simulation exploded at step {step} with atom {atom}: {fate}. The largest force "
+            f"component on it one step before was {float(abs(forces[atom]).max()):.3g}. Use a smaller "
+            "time step, minimize the energy first, or check the parameters; the error's `system` is "
+            "the last good state.",
+            step=step,
+            atom=atom,
+            system=system,
+        )
