@@ -149,8 +149,7 @@ def _run(
         records: Arrays = ()
         if inside and interval is not None:
             rows = backend.stacked_rows(kept, [(k + 1) * interval for k in range(inside)])
-            columns = rows[last - first :] if with_snapshots else program.snapshot(rows)
-            records = tuple(columns)
+            records = rows[last - first :] if with_snapshots else program.snapshot(rows)
         return carry, kept, records
     if not inside or interval is None:
         carry = backend.repeat(lambda k, c: step(t0 + k, c), carry, active, structure.chunk)
@@ -165,8 +164,8 @@ def _run(
     firsts = [k * interval for k in range(inside)]
     if not backend.capabilities.jit:
         firsts = [first for first in firsts if first < active]
-    carry, rows = backend.scan(block, carry, firsts)
-    return carry, (), tuple(rows)
+    carry, columns = backend.scan(block, carry, firsts)
+    return carry, (), tuple(columns)
 
 
 def _empty_record(

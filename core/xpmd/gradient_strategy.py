@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 from xpmd.backend import Backend
 from xpmd.chunk_backward import Tempering
+from xpmd.concrete import require_positive
 from xpmd.module import Module
 from xpmd.program import LONGEST_CHUNK
 from xpmd.walk import Walk, WalkBack
@@ -22,11 +23,27 @@ Arrays = tuple[Any, ...]
 
 
 class GradientStrategy(Module):
-    """Base of the gradient strategies; settings are static fields, and nothing else is kept."""
+    """Base of the gradient strategies; settings are static fields.
+
+    A field `diagnostics` may take what a strategy has to tell of the latest gradient.
+    """
+
+    #: Fields that are not settings.
+    unkeyed: ClassVar[frozenset[str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name in ("truncate", "clip_norm"):
+            value = getattr(self, name, None)
+            if value is not None:
+                require_positive(name, value)
+        damping = getattr(self, "damping", 0.0)
+        if not 0.0 <= damping < 1.0:
+            raise ValueError(f"`damping` = {damping} must be at least 0 and below 1.")
 
     def key(self) -> Hashable:
         """Return what distinguishes this strategy from others, for caches."""
-        return (type(self), *(getattr(self, name) for name in self._static_names))
+        names = (name for name in self._static_names if name not in self.unkeyed)
+        return (type(self), *(getattr(self, name) for name in names))
 
 
 class TrajectoryStrategy(GradientStrategy):

@@ -6,6 +6,7 @@ numbers stopped being finite, and call reporters. Gradient strategies are writte
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -208,6 +209,23 @@ class Walk:
         """Return the state some steps into a chunk, and whether it is sane."""
         result = self._advanced(chunk._replace(active=count), floats, None)
         return result.state.floats, bool(result.sane)
+
+    @property
+    def longest(self) -> int:
+        """Most steps in a chunk."""
+        return self._structure.chunk
+
+    def distance(self, first: Arrays, second: Arrays) -> float:
+        """Return the largest difference of a coordinate of two states, nm; infinite for NaN."""
+        _, system = self.program.state(first, self.system)
+        difference = system.backend.stop_gradient(first[0] - second[0])
+        xp = self.backend.xp(difference)
+        columns = [difference[:, k] for k in range(system.boundary.dimensions)]
+        parts = system.boundary.nearest(columns, xp=xp)
+        if not difference.shape[0]:
+            return 0.0
+        worst = max(float(xp.max(xp.abs(part))) for part in parts)
+        return worst if math.isfinite(worst) else math.inf
 
     def finish(self, floats: Arrays) -> None:
         """Say which state is the last."""

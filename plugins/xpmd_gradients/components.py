@@ -7,7 +7,9 @@ from xpmd.hookspecs import Component, hookimpl
 def xpmd_components(api: tuple[int, int]) -> list[Component]:
     """Describe the gradient strategies."""
     rows = [
-        ("reverse", "reverse:Reverse", "exact discrete adjoint, states stored by chunk"),
+        ("reverse", "reverse:Reverse", "exact discrete adjoint, all states kept"),
+        ("checkpointed", "checkpointed:Checkpointed", "exact discrete adjoint, few states kept"),
+        ("reversible", "reversible:Reversible", "discrete adjoint, states reconstructed"),
         ("finite_difference", "finite_difference:FiniteDifference", "central, a black box"),
     ]
     return [
