@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,10 @@ if importlib.util.find_spec("jax") is not None:
     # The library never sets this flag; a user of float64 on JAX does, before the first array.
     jax.config.update("jax_enable_x64", True)
 
-ALL_BACKENDS = ("numpy", "torch", "jax", "array_api_strict")
+#: Others are named in the environment, as in `XPMD_TEST_BACKENDS=cupy pytest` where there is a GPU.
+ALL_BACKENDS = tuple(
+    os.environ.get("XPMD_TEST_BACKENDS", "numpy torch jax array_api_strict").split()
+)
 
 
 def installed(name: str) -> bool:

@@ -44,7 +44,7 @@ class CupyBackend(DifferentiatedBackend):
     def plain_to_numpy(self, array: Array) -> Any:
         return arrays.to_numpy(array)
 
-    def asarray(self, value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
+    def from_value(self, value: Any, *, dtype: str | None, device: Any) -> Array:
         if not self.differentiation.is_wrapped(value):
             return arrays.asarray(value, dtype=dtype, device=device)
         arrays.check_device(self.differentiation.primal(value), device)

@@ -40,25 +40,52 @@ def is_traced(value: Any) -> bool:
 def check_dtype(dtype: str) -> None:
     """Raise if JAX would turn 64-bit numbers into 32-bit ones without a word."""
     config: Any = jax.config
-    if dtype == "float64" and not config.read("jax_enable_x64"):
+    if dtype.endswith("64") and not config.read("jax_enable_x64"):
         raise BackendError(
-            "JAX keeps 64-bit numbers only if told to, and float64 was asked for. Put "
+            f"JAX keeps 64-bit numbers only if told to, and {dtype} was asked for. Put "
             "jax.config.update('jax_enable_x64', True) before the first array (or set JAX_ENABLE_X64=1 "
             "in the environment), or give float32 arrays or System(..., dtype='float32')."
         )
 
 
 def asarray(value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
-    """Return an array; one that carries a gradient keeps it."""
+    """Return an array of a type of its own; one that carries a gradient keeps it.
+
+    A weak type, that of an array made from a Python number, gives way to other types it meets and makes
+    a compiled function compile again when a strong one follows.
+    """
     if dtype is not None:
         check_dtype(dtype)
     kind = None if dtype is None else getattr(namespace, dtype)
     if isinstance(value, jax.Array):
-        return value if kind is None else value.astype(kind)
-    if isinstance(value, range):
-        value = np.arange(value.start, value.stop, value.step)
-    array = namespace.asarray(value, dtype=kind)
-    return array if device is None else jax.device_put(array, device)
+        array = value
+    elif isinstance(value, range):
+        array = namespace.arange(value.start, value.stop, value.step, dtype=kind)
+    else:
+        array = namespace.asarray(_readable(value, dtype), dtype=kind)
+    if array.weak_type or (kind is not None and array.dtype != kind):
+        array = array.astype(array.dtype if kind is None else kind)
+    if device is None or is_traced(array) or array.devices() == {device}:
+        return array
+    return jax.device_put(array, device)
+
+
+def _readable(value: Any, dtype: str | None) -> Any:
+    """Return what JAX reads without loss: host arrays in the byte order and range it can hold."""
+    if not hasattr(value, "__array__"):
+        return value
+    array = np.asarray(value, dtype=dtype)
+    if dtype is None and array.dtype.kind == "f":
+        check_dtype(array.dtype.name)
+    if array.dtype.kind in "iu" and array.size and not _fits(array):
+        check_dtype(array.dtype.name)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _fits(array: Any) -> bool:
+    """Return whether integers keep their values in the type that JAX would give them."""
+    limits = np.iinfo(jax.dtypes.canonicalize_dtype(array.dtype.newbyteorder("=")))
+    return bool(limits.min <= array.min() and array.max() <= limits.max)
 
 
 def device_of(array: Array) -> Any:

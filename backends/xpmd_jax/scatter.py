@@ -12,7 +12,7 @@ Array = Any
 
 def index_add(n_rows: int, rows: Array, values: Array) -> Array:
     """Return sums of values by row."""
-    return jnp.zeros((n_rows,), dtype=values.dtype).at[rows].add(values)
+    return jnp.zeros((n_rows, *values.shape[1:]), dtype=values.dtype).at[rows].add(values)
 
 
 def nonzero_padded(mask: Array, size: int) -> tuple[Array, Array]:

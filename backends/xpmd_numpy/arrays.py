@@ -21,11 +21,15 @@ def is_array(value: Any) -> bool:
 
 
 def asarray(value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
-    """Return an array; read-only memory is fine, since nothing is written in place."""
+    """Return an array of the plain class, in the byte order of this machine.
+
+    Read-only memory is fine, since nothing is written in place.
+    """
     kind = None if dtype is None else np.dtype(dtype)
     if isinstance(value, range):
         return np.arange(value.start, value.stop, value.step, dtype=kind)
-    return np.asarray(value, dtype=kind)
+    array = np.asarray(value, dtype=kind)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def to_numpy(array: Array) -> Any:

@@ -29,11 +29,15 @@ class NumpyBackend(DifferentiatedBackend):
     def plain_to_numpy(self, array: Array) -> Any:
         return arrays.to_numpy(array)
 
-    def asarray(self, value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
-        if self.differentiation.is_wrapped(value):
-            kind = value.dtype if dtype is None else getattr(arrays.namespace, dtype)
-            return self.differentiation.namespace.astype(value, kind)
-        return arrays.asarray(value, dtype=dtype, device=device)
+    def from_value(self, value: Any, *, dtype: str | None, device: Any) -> Array:
+        if not self.differentiation.is_wrapped(value):
+            return arrays.asarray(value, dtype=dtype, device=device)
+        if dtype is None or dtype == self.dtype_name(value):
+            return value
+        return self.differentiation.namespace.astype(value, getattr(arrays.namespace, dtype))
+
+    def must_be_stacked(self, value: Any) -> bool:
+        return self.differentiation.is_wrapped(value)
 
     def device_of(self, array: Array) -> Any:
         return "cpu"

@@ -6,6 +6,7 @@ import importlib.util
 from typing import Any
 
 if importlib.util.find_spec("torch") is not None:
+    import numpy as np
     import torch
     from array_api_compat import torch as namespace
 
@@ -30,15 +31,27 @@ def is_array(value: Any) -> bool:
 
 
 def asarray(value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
-    """Return a tensor; one that carries a gradient keeps it."""
+    """Return a tensor; one that carries a gradient keeps it, also on its way to another device."""
     kind = None if dtype is None else getattr(torch, dtype)
     if isinstance(value, torch.Tensor):
-        return value if kind is None else value.to(kind)
+        place = value.device if device is None else device
+        return value.to(device=place, dtype=value.dtype if kind is None else kind)
     if isinstance(value, range):
         return torch.arange(value.start, value.stop, value.step, dtype=kind, device=device)
-    if hasattr(value, "__array__") and not getattr(value, "flags", value).writeable:
-        value = value.copy()  # from_numpy warns about memory that it may not write to
+    if hasattr(value, "__array__"):
+        value = _readable(np.asarray(value, dtype=dtype))
     return torch.as_tensor(value, dtype=kind, device=device)
+
+
+def _readable(array: Any) -> Any:
+    """Return a NumPy array whose memory PyTorch takes as it is, a copy if need be.
+
+    It takes neither steps backwards nor another machine's byte order, and warns of memory that it may
+    not write to.
+    """
+    if array.dtype.isnative and array.flags.writeable and min(array.strides, default=0) >= 0:
+        return array
+    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
 def to_numpy(array: Array) -> Any:

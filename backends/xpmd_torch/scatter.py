@@ -11,7 +11,8 @@ Array = Any
 
 def index_add(n_rows: int, rows: Array, values: Array) -> Array:
     """Return sums of values by row."""
-    zeros = torch.zeros((n_rows,), dtype=values.dtype, device=values.device)
+    shape = (n_rows, *values.shape[1:])
+    zeros = torch.zeros(shape, dtype=values.dtype, device=values.device)
     return zeros.index_add(0, rows, values)
 
 

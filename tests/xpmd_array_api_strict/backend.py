@@ -9,6 +9,7 @@ import array_api_strict as namespace
 import numpy as np
 
 from xpmd.backend import Capabilities
+from xpmd.errors import BackendError
 from xpmd_autodiff.backend import DifferentiatedBackend
 from xpmd_autodiff.differentiation import Differentiation
 
@@ -35,18 +36,21 @@ def _leave_operators_to_other_arrays() -> None:
 _leave_operators_to_other_arrays()
 
 
-def _strict(array: Any) -> Array:
-    return namespace.asarray(np.asarray(array))
+def _strict(array: Any, device: Any) -> Array:
+    return namespace.asarray(np.asarray(array), device=device)
 
 
 def _index_add(n_rows: int, rows: Array, values: Array) -> Array:
     total = np.zeros((n_rows, *values.shape[1:]), dtype=_plain(values).dtype)
     np.add.at(total, _plain(rows), _plain(values))
-    return _strict(total)
+    return _strict(total, values.device)
 
 
 def _erf(array: Array) -> Array:
-    return _strict(np.vectorize(math.erf, otypes=[np.float64])(_plain(array)))
+    exact = np.vectorize(math.erf, otypes=[np.float64])
+    # `vectorize` makes nothing of an empty array.
+    values = exact(_plain(array)) if array.size else np.zeros(array.shape)
+    return namespace.astype(_strict(values, array.device), array.dtype)
 
 
 def _plain(array: Array) -> Any:
@@ -66,16 +70,29 @@ class StrictBackend(DifferentiatedBackend):
     def plain_to_numpy(self, array: Array) -> Any:
         return _plain(array)
 
-    def asarray(self, value: Any, *, dtype: str | None = None, device: Any = None) -> Array:
-        kind = None if dtype is None else getattr(namespace, dtype)
+    def from_value(self, value: Any, *, dtype: str | None, device: Any) -> Array:
         if self.is_array(value):
-            return value if kind is None else self.xp(value).astype(value, kind)
+            if device is not None and device != self.device_of(value):
+                if self.differentiation.is_wrapped(value):
+                    raise BackendError(
+                        "An array that is being differentiated cannot change device."
+                    )
+                value = value.to_device(device)
+            if dtype is None or dtype == self.dtype_name(value):
+                return value
+            return self.xp(value).astype(value, getattr(namespace, dtype))
         if isinstance(value, range):
-            value = list(value)
-        return namespace.asarray(np.asarray(value, dtype=dtype))
+            value = np.arange(value.start, value.stop, value.step)
+        array = np.asarray(value, dtype=dtype)
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        return namespace.asarray(array, device=device)
+
+    def device_of(self, array: Array) -> Any:
+        return self.differentiation.primal(array).device
 
     def nonzero_padded(self, mask: Array, size: int) -> tuple[Array, Array]:
         found = np.flatnonzero(_plain(mask))
         padded = np.zeros(size, dtype=np.int64)
         padded[: min(size, len(found))] = found[:size]
-        return _strict(padded), _strict(np.asarray(len(found), dtype=np.int32))
+        count = np.asarray(len(found), dtype=np.int32)
+        return _strict(padded, mask.device), _strict(count, mask.device)
