@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xpmd.module import Module
+from xpmd.module import Module, flatten
 
 Array = Any
 
@@ -76,7 +76,10 @@ class Boundary(Module):
         if xp is None:
             from xpmd.backend import backend_of
 
-            xp = backend_of(start, end).xp(start, end)
+            backend = backend_of(start, end)
+            # A derivative may be taken with respect to the box and not the positions.
+            box = (side for side in flatten(self)[0] if backend.is_array(side))
+            xp = backend.xp(start, end, *box)
         difference = end - start
         parts = [difference[..., k] for k in range(self.dimensions)]
         return xp.stack(self.nearest(parts, xp=xp), axis=-1)

@@ -48,9 +48,9 @@ class TriclinicBoundary(Boundary):
                 "differentiate with respect to the shape of the cell."
             )
         alpha, beta, gamma = (float(angle) for angle in known)
-        across = math.sin(gamma)
-        x = math.cos(beta)
-        y = (math.cos(alpha) - x * math.cos(gamma)) / across if across > 0 else math.nan
+        across, x, y = math.sin(gamma), math.cos(beta), math.nan
+        if all(0.0 < angle < math.pi for angle in known):
+            y = (math.cos(alpha) - x * math.cos(gamma)) / across
         if not x * x + y * y < 1.0:
             raise ValueError(
                 f"`angles` = {angles!r} (radian) span no cell: each must lie between 0 and pi and "
