@@ -20,19 +20,24 @@ GROUP = "xpmd"
 #: Version of this contract: another major number is refused, a higher minor number warned about.
 API = (1, 0)
 
-#: What a component can be.
-KINDS = (
-    "interaction",
-    "simulator",
-    "thermostat",
-    "barostat",
-    "neighbor_finder",
-    "gradient_strategy",
-    "backend",
-    "observable",
-    "reporter",
-    "kernel",
-)
+#: What a component can be, and the base class, or classes, that its target derives from one of.
+#: Observables and kernels are functions or classes of any kind.
+KINDS: dict[str, tuple[str, ...]] = {
+    "interaction": (
+        "xpmd.pairwise:PairwiseInteraction",
+        "xpmd.specific:SpecificInteraction",
+        "xpmd.general:GeneralInteraction",
+    ),
+    "simulator": ("xpmd.simulator:Simulator",),
+    "thermostat": ("xpmd.coupling:Coupling",),
+    "barostat": ("xpmd.coupling:Coupling",),
+    "neighbor_finder": ("xpmd.neighbor_finder:NeighborFinder",),
+    "gradient_strategy": ("xpmd.gradient_strategy:GradientStrategy",),
+    "backend": ("xpmd.backend:Backend",),
+    "observable": (),
+    "reporter": ("xpmd.reporter:Reporter",),
+    "kernel": (),
+}
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)

@@ -6,6 +6,7 @@ the second of two with one name in silence.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import traceback
@@ -61,11 +62,19 @@ def canonical(distribution: str) -> str:
 
 
 def _identity(distribution: Distribution) -> tuple[str, str]:
-    """Return name and version, also of a distribution whose metadata is damaged."""
-    try:
-        return distribution.metadata["Name"] or "unknown", distribution.version or "unknown"
-    except Exception:
-        return "unknown", "unknown"
+    """Return name and version, from the name of its folder where the metadata is damaged."""
+    folder = str(getattr(distribution, "_path", "unknown")).replace("\\", "/").rpartition("/")[2]
+    name, _, version = folder.rpartition(".")[0].partition("-")
+    with contextlib.suppress(Exception):
+        name = distribution.metadata["Name"] or name
+        version = distribution.version or version
+    return name or "unknown", version or "unknown"
+
+
+def _offers_plugins(distribution: Distribution) -> bool:
+    """Return whether a distribution has entry points of our group; quicker than to parse them all."""
+    text = distribution.read_text("entry_points.txt") or ""
+    return re.search(rf"^\s*\[\s*{GROUP}\s*\]", text, re.MULTILINE) is not None
 
 
 def installed_plugins(failures: list[Failure]) -> Iterator[tuple[str, str, EntryPoint]]:
@@ -83,9 +92,13 @@ def installed_plugins(failures: list[Failure]) -> Iterator[tuple[str, str, Entry
     }
     seen: set[str] = set()
     for distribution in distributions():
-        text = distribution.read_text("entry_points.txt") or ""
-        if not re.search(rf"^\s*\[\s*{GROUP}\s*\]", text, re.MULTILINE):
-            continue
+        try:
+            if not _offers_plugins(distribution):
+                continue
+            points = list(distribution.entry_points.select(group=GROUP))
+            unreadable = None
+        except Exception as error:
+            points, unreadable = [], error
         name, version = _identity(distribution)
         if canonical(name) in seen:
             continue  # hidden by the one of the same name that stands earlier on the path
@@ -93,11 +106,8 @@ def installed_plugins(failures: list[Failure]) -> Iterator[tuple[str, str, Entry
         own = canonical(name) == OWN_DISTRIBUTION
         if not own and (disabled or (wanted and canonical(name) not in wanted)):
             continue
-        try:
-            points = list(distribution.entry_points.select(group=GROUP))
-        except Exception as error:
-            failures.append(Failure(name, version, "entry_points.txt", error))
-            continue
+        if unreadable is not None:
+            failures.append(Failure(name, version, "entry_points.txt", unreadable))
         for point in points:
             yield name, version, point
     for name in sorted(set() if disabled else wanted - seen):

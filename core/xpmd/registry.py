@@ -7,7 +7,7 @@ import pkgutil
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -24,6 +24,10 @@ from xpmd.plugin_discovery import (
 )
 
 Status = Literal["ok", "incompatible", "failed", "ambiguous"]
+
+#: Kinds of which the core itself names members ("numpy", "reverse"): there the name alone means ours,
+#: so that no installed package can take it away.
+RESERVED = ("backend", "gradient_strategy")
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,8 @@ class Registry:
             and (not distribution or canonical(entry.distribution) == canonical(distribution))
         ]
         usable = [entry for entry in found if entry.status != "incompatible"]
+        if len(usable) > 1 and kind in RESERVED and not distribution:
+            usable = [entry for entry in usable if _is_ours(entry)] or usable
         if len(usable) == 1:
             return usable[0]
         if usable:
@@ -150,7 +156,8 @@ class Registry:
         """Return the class that an entry points to.
 
         Raises:
-            PluginError: it cannot be imported; the original error is its `__cause__`.
+            PluginError: it cannot be imported, and the original error is its `__cause__`; or it is
+                not what its kind has to be.
         """
         if entry.api[1] > API[1]:
             warnings.warn(
@@ -168,6 +175,12 @@ class Registry:
                 f"The {entry.label} could not be loaded from '{entry.target}': {reason}",
                 distribution=entry.distribution,
             ) from error
+        mistake = _mistake(entry, target)
+        if mistake is not None:
+            self._entries[entry.key] = replace(stored, status="failed", error=mistake)
+            raise PluginError(
+                f"The {entry.label} cannot be used: {mistake}.", distribution=entry.distribution
+            )
         if stored.status == "failed":
             self._entries[entry.key] = replace(stored, status="ok", error=None)
         return target
@@ -231,6 +244,8 @@ class Registry:
         """Return the entry, marked if it is fine in itself and others have the same name."""
         if entry.status != "ok" or len(rivals) < 2:
             return entry
+        if entry.kind in RESERVED and _is_ours(entry):
+            return entry
         others = ", ".join(e.distribution for e in rivals if e.key != entry.key)
         reason = f"also offered by {others}; write '{entry.qualified_name}' for this one"
         return replace(entry, status="ambiguous", error=reason)
@@ -238,7 +253,7 @@ class Registry:
     def _not_found(self, kind: str, name: str) -> Exception:
         """Return the error for a name that nobody offers."""
         message = _unknown(kind, name, [entry.name for entry in self.entries(kind)])
-        if not any(canonical(e.distribution) == OWN_DISTRIBUTION for e in self._entries.values()):
+        if not any(_is_ours(entry) for entry in self._entries.values()):
             message += " xpmd's own are missing: it is not installed; pip install -e ."
         distribution = canonical(name.rpartition(":")[0])
         suspects = [
@@ -257,11 +272,27 @@ class Registry:
         return error
 
 
-def _unknown(what: str, name: str, known: tuple[str, ...] | list[str]) -> str:
+def _is_ours(entry: Entry) -> bool:
+    return canonical(entry.distribution) == OWN_DISTRIBUTION
+
+
+def _mistake(entry: Entry, target: Any) -> str | None:
+    """Return why a target cannot be of its kind, `None` if it can."""
+    bases = KINDS.get(entry.kind, ())
+    if not bases:
+        return None if callable(target) else f"'{entry.target}' is neither a class nor a function"
+    if isinstance(target, type) and issubclass(target, tuple(map(pkgutil.resolve_name, bases))):
+        return None
+    names = " or ".join(f"md.{base.partition(':')[2]}" for base in bases)
+    return f"'{entry.target}' is no subclass of {names}, as every {entry.kind} is"
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     """Return the message for an unknown name: the known ones, those that look like it first."""
-    by_folded = {word.casefold(): word for word in sorted(known)}
+    known = sorted(set(known))
+    by_folded = {word.casefold(): word for word in known}
     plain = name.rpartition(":")[2].casefold()
     close = [by_folded[word] for word in difflib.get_close_matches(plain, by_folded)]
-    others = [word for word in sorted(set(known)) if word not in close]
+    others = [word for word in known if word not in close]
     hint = f" Did you mean '{close[0]}'?" if close else ""
     return f"'{name}' is no known {what}.{hint} Known: {', '.join(close + others) or 'none'}."
