@@ -150,14 +150,17 @@ def custom_vjp(
             else:
                 outs, ctx.residuals = forward(*values)
             ctx.set_materialize_grads(False)
+            ctx.save_for_backward(*xs)
             # Aliases: PyTorch would turn tensors that are kept elsewhere into results of this.
             return tuple(out.detach() for out in outs)
 
         @staticmethod
-        @torch.autograd.function.once_differentiable
         def backward(ctx: Any, *cotangents: Array) -> Any:
             with torch.no_grad():
-                return tuple(backward(ctx.residuals, cotangents))
+                found = tuple(backward(ctx.residuals, cotangents))
+            if not torch.is_grad_enabled():
+                return found
+            return _differentiated_once(found, (*ctx.saved_tensors, *cotangents))
 
     def call(*xs: Array) -> Arrays:
         if torch.is_grad_enabled() and any(x.requires_grad for x in xs):
@@ -166,6 +169,35 @@ def custom_vjp(
             return tuple(primal(*xs))
 
     return call
+
+
+def _differentiated_once(found: Sequence[Array | None], sources: Sequence[Array | None]) -> Arrays:
+    """Return what a rule found, so that differentiating it again is an error and no silent zero.
+
+    PyTorch's `once_differentiable` says nothing where the cotangents are constants: it does not see what
+    else the values were computed from.
+    """
+    followed = [x for x in sources if x is not None and x.requires_grad]
+    known = [x for x in found if x is not None]
+    if not followed or not known:
+        return tuple(found)
+    held = iter(_DifferentiatedOnce.apply(len(known), *known, *followed))  # type: ignore[no-untyped-call]
+    return tuple(None if x is None else next(held) for x in found)
+
+
+class _DifferentiatedOnce(torch.autograd.Function):
+    """Values that depend on the tensors given after them, in a way that nobody knows."""
+
+    @staticmethod
+    def forward(ctx: Any, n_values: int, *tensors: Array) -> Any:
+        return tuple(x.detach() for x in tensors[:n_values])
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Array) -> Any:
+        raise GradientError(
+            "A function with a hand-written gradient, such as a simulation, was differentiated twice in "
+            "reverse. Take one of the two derivatives by strategy='forward' or 'finite_difference'."
+        )
 
 
 def custom_jvp(

@@ -249,7 +249,7 @@ def test_a_foreign_gradient_is_never_cut_in_silence(on: md.Backend) -> None:
             xpmd_autodiff.grad(loss)(np.ones(2))
     if on.name != "torch":
         torch = pytest.importorskip("torch")
-        with pytest.raises((RuntimeError, TypeError), match="requires grad|Unsupported"):
+        with pytest.raises((RuntimeError, TypeError), match=r"requires grad|Unsupported"):
             on.asarray(torch.ones(2, requires_grad=True))
 
 
