@@ -31,6 +31,15 @@ class Boundary(Module):
         """Return the components of the shortest image of a displacement."""
         raise NotImplementedError
 
+    def shortest_squared(self, displacement: Sequence[Array], *, xp: Any) -> Array:
+        """Return the squared length of the shortest image, exact up to the smallest width.
+
+        `nearest` may be exact up to half of it only, which is enough for forces; a neighbor list
+        reaches further.
+        """
+        first, *others = self.nearest(displacement, xp=xp)
+        return sum((part * part for part in others), first * first)
+
     def fractional(self, position: Sequence[Array], *, xp: Any) -> tuple[Array, ...]:
         """Return coordinates along the cell vectors: 1 is a whole vector, open directions stay nm."""
         raise NotImplementedError
@@ -56,6 +65,21 @@ class Boundary(Module):
     def widths(self) -> tuple[float, ...]:
         """Return the distances between opposite faces as numbers, `inf` where open or unknown."""
         raise NotImplementedError
+
+    def array_widths(self) -> list[Array | None]:
+        """Return the widths as arrays, known or not, `None` where open.
+
+        The gradient of a fractional coordinate is as long as one over the width.
+        """
+        axes = range(self.dimensions)
+        # fractional() wants no more of a position than arithmetic, so plain numbers will do.
+        slopes: list[Any] = [
+            self.fractional([1.0 if a == b else 0.0 for b in axes], xp=None) for a in axes
+        ]
+        return [
+            sum(slopes[a][k] ** 2 for a in axes) ** -0.5 if repeats else None
+            for k, repeats in enumerate(self.periodic)
+        ]
 
     def wrap(self, coords: Array, *, xp: Any) -> Array:
         """Return coordinates `(n, d)` moved into the cell by whole cell vectors."""

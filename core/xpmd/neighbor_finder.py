@@ -9,12 +9,16 @@ from typing import Any
 from xpmd.backend import Backend
 from xpmd.boundary import Boundary
 from xpmd.concrete import concrete, followed, require_positive, require_whole
+from xpmd.errors import NeighborOverflowError
 from xpmd.exclusions import Exclusions
 from xpmd.module import Module, static
 from xpmd.neighbor_list import NeighborList
 from xpmd.units import magnitude
 
 Array = Any
+
+#: The plan of a list that is exactly as long as it has to be, and never too short.
+EXACT = "exact"
 
 
 class NeighborFinder(Module):
@@ -38,12 +42,16 @@ class NeighborFinder(Module):
     def plan(
         self, coords: Array, boundary: Boundary, exclusions: Exclusions | None, *, backend: Backend
     ) -> Hashable:
-        """Return the sizes a list for these coordinates needs."""
-        return None
+        """Return the sizes a list for these coordinates needs; `None` if they are unknown now."""
+        return EXACT
 
     def enlarge(self, plan: Any, neighbors: NeighborList) -> Hashable:
-        """Return a plan with room for what `neighbors` could not hold."""
-        raise NotImplementedError
+        """Return a plan with room for what `neighbors` could not hold.
+
+        Raises:
+            NeighborOverflowError: there was room, so more of it will not help.
+        """
+        return require_larger(plan, plan)  # type: ignore[no-any-return]
 
     def build(
         self,
@@ -71,8 +79,10 @@ class CutoffNeighborFinder(NeighborFinder):
         cutoff: pairs up to this distance are listed, nm. What it exceeds the interactions' cutoff by
             is the skin: the list is rebuilt as soon as an atom has moved half of it.
         every: rebuild also every so many steps.
-        capacity: entries to reserve; found from the coordinates if left out. Needed only where a
-            whole simulation is compiled (`jax.jit`) and the coordinates are unknown.
+        capacity: neighbors of an atom to reserve room for on backends that list pairs from both ends
+            (JAX), pairs in all on the others; found from the coordinates if left out. Needed only
+            where a whole simulation is compiled (`jax.jit`) and the coordinates are unknown: what
+            does not fit turns results into NaN there, and is enlarged everywhere else.
     """
 
     cutoff: float = static()
@@ -99,28 +109,38 @@ class CutoffNeighborFinder(NeighborFinder):
         return self.cutoff
 
 
+def require_larger(plan: Any, larger: Any) -> Any:
+    """Return `larger`; raise `NeighborOverflowError` if it is no different from `plan`."""
+    if larger == plan:
+        raise NeighborOverflowError(
+            "The neighbor list had room for every pair, yet it cannot be used: the cutoff of an "
+            "interaction has come to exceed that of the neighbor finder, or half the smallest width "
+            "of the box. Use a shorter cutoff or a larger box; a box that shrinks needs a barostat "
+            "that is less violent."
+        )
+    return larger
+
+
 def all_pairs(
     coords: Array, exclusions: Exclusions | None, *, backend: Backend, xp: Any
 ) -> NeighborList:
     """List every pair but the excluded ones."""
-    n_atoms = coords.shape[0]
-    device = backend.device_of(coords)
-    atoms = backend.asarray(range(n_atoms), dtype="int32", device=device)
-    row, column = atoms[:, None], atoms[None, :]
-    full = backend.capabilities.pair_layout == "full"
-    mask = (row != column) if full else (row < column)
-    if exclusions is not None:
-        mask = mask & ~exclusions.excludes(row, column, xp=xp)
-    no, none = backend.asarray(False, dtype="bool", device=device), atoms[:0]
+    n_atoms = int(coords.shape[0])
+    device, kind = backend.device_of(coords), backend.capabilities.index_dtype
+    no = backend.asarray(False, dtype="bool", device=device)
     count = backend.asarray(0, dtype="int32", device=device)
-    if full:
-        return NeighborList(none, none, mask, count, no, coords, layout="dense")
-    size = n_atoms * (n_atoms - 1) // 2
-    flat, found = backend.nonzero_padded(xp.reshape(mask, (-1,)), size)
-    # Without exclusions every entry is a pair, and no mask has to be carried.
-    valid = None
-    if exclusions is not None:
-        places = backend.asarray(range(size), dtype="int32", device=device)
-        valid = places < found
-    divisor = max(n_atoms, 1)
-    return NeighborList(flat // divisor, flat % divisor, valid, count, no, coords, layout="half")
+    if backend.capabilities.pair_layout == "full":
+        atoms = backend.asarray(range(n_atoms), dtype=kind, device=device)
+        row, column = atoms[:, None], atoms[None, :]
+        mask = row != column
+        if exclusions is not None:
+            mask = mask & ~exclusions.excludes(row, column, xp=xp)
+        return NeighborList(atoms[:0], atoms[:0], mask, count, no, coords, layout="dense")
+    # Atom i meets the atoms i + 1, i + 2, ... around a ring as far as its far side, where each pair is
+    # seen from one of its ends: no n x n array, and neighboring entries read neighboring atoms.
+    entry = backend.asarray(range(n_atoms * (n_atoms - 1) // 2), dtype=kind, device=device)
+    ring = max(n_atoms, 1)
+    first = entry % ring
+    second = (first + entry // ring + 1) % ring
+    valid = None if exclusions is None else ~exclusions.excludes(first, second, xp=xp)
+    return NeighborList(first, second, valid, count, no, coords, layout="half")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from xpmd.boundary import Boundary
 from xpmd.module import Module, static
 
 Array = Any
@@ -19,9 +20,10 @@ class NeighborList(Module):
 
     Attributes:
         mask: True where there is a pair; `None` if all are.
-        count: largest number of entries needed, for enlarging.
-        overflow: True if the capacity did not suffice; the list must then not be used.
+        count: what the finder would have needed, for enlarging: one number or several, int32.
+        overflow: True if something did not suffice; the list must then not be used.
         reference: coordinates `(n, d)` the list was built at, nm.
+        box: boundary the list was built in; put in by the upkeep, not by finders.
     """
 
     first: Array
@@ -31,6 +33,7 @@ class NeighborList(Module):
     overflow: Array
     reference: Array
     layout: Layout = static()
+    box: Boundary | None = None
 
     @property
     def weight(self) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 from xpmd.errors import SimulationError
 from xpmd.force_field import total_energy, total_forces, total_virial
-from xpmd.neighbor_upkeep import neighbors_of
+from xpmd.neighbor_upkeep import neighbors_of, poisoned
 from xpmd.pairwise import pair_geometry
 
 Array = Any
@@ -15,7 +15,8 @@ Array = Any
 def potential_energy(system: Any) -> Array:
     """Return the potential energy, a scalar, kJ/mol."""
     neighbors, xp = neighbors_of(system)
-    return total_energy(system, system.coords, neighbors, xp=xp)
+    energy = total_energy(system, system.coords, neighbors, xp=xp)
+    return poisoned(energy, system, neighbors)
 
 
 def forces(system: Any) -> Array:
@@ -27,13 +28,13 @@ def forces(system: Any) -> Array:
     neighbors, xp = neighbors_of(system)
     result = total_forces(system, system.coords, neighbors, xp=xp)
     check_forces(system, result, neighbors, xp=xp)
-    return result
+    return poisoned(result, system, neighbors)
 
 
 def virial(system: Any) -> Array:
     """Return W = sum r (x) f, `(d, d)`, kJ/mol, as LAMMPS defines it: positive when repulsive."""
     neighbors, xp = neighbors_of(system)
-    return total_virial(system, system.coords, neighbors, xp=xp)
+    return poisoned(total_virial(system, system.coords, neighbors, xp=xp), system, neighbors)
 
 
 def kinetic_tensor(system: Any) -> Array:

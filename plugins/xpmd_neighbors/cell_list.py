@@ -2,242 +2,210 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from typing import Any, NamedTuple
 
 from xpmd.backend import Backend
+from xpmd.backend import backend as backend_named
 from xpmd.boundary import Boundary
 from xpmd.exclusions import Exclusions
-from xpmd.module import flatten
-from xpmd.neighbor_finder import CutoffNeighborFinder
+from xpmd.module import flatten, unflatten
+from xpmd.neighbor_finder import EXACT, CutoffNeighborFinder, all_pairs, require_larger
 from xpmd.neighbor_list import NeighborList, bucketed
+from xpmd_neighbors.cell_candidates import near, pairs_in_blocks
+from xpmd_neighbors.cell_grid import Grid, most_cells, sort_into_cells
+from xpmd_neighbors.distance import lists_exactly
+from xpmd_neighbors.host_pairs import host_pairs, most_entries
+from xpmd_neighbors.row_packing import packed, rounded_width, word_bits
 
 Array = Any
 
 
 class CellPlan(NamedTuple):
-    """Sizes of a cell list: cells along each direction, atoms a cell, entries in the list."""
+    """Sizes of a cell list: cells along each direction, candidates in a range, entries in the list."""
 
     cells: tuple[int, ...]
-    occupancy: int
+    width: int
     capacity: int
 
 
 class CellListNeighborFinder(CutoffNeighborFinder):
-    """List pairs up to a cutoff by cells at least as wide as the cutoff, linear in the atoms.
+    """List pairs up to a cutoff by cells, linear in the atoms.
 
-    Atoms are sorted by cell, so the candidates of an atom are one contiguous range for each of the
-    cells around its own. Any boundary will do: along an open direction the cells cover the atoms, and
-    along a side of fewer than three cells no cell is looked at twice.
+    Any boundary will do: along an open direction the cells cover the atoms, and along a side of fewer
+    than three cells no cell is looked at twice.
     """
 
     def plan(
         self, coords: Array, boundary: Boundary, exclusions: Exclusions | None, *, backend: Backend
-    ) -> CellPlan | None:
-        if any(backend.is_traced(leaf) for leaf in flatten(boundary)[0]):
-            return None
-        known = backend.known(coords)
-        if known is None:
-            return None if self.capacity is None else self._unseen(coords, boundary, backend)
+    ) -> CellPlan | str | None:
+        if lists_exactly(backend):
+            return EXACT
         n_atoms = int(coords.shape[0])
-        cells = []
-        for axis, (width, repeats) in enumerate(
-            zip(boundary.widths(), boundary.periodic, strict=True)
-        ):
-            column = known[:, axis]
-            extent = width if repeats else float(column.max() - column.min()) if n_atoms else 0.0
-            cells.append(self._number(extent, n_atoms))
-        plan = CellPlan(tuple(cells), bucketed(8), 1 if self.capacity is None else self.capacity)
-        raw = backend.stop_gradient(coords)
-        # Two passes: the first finds how full cells and rows get, and nothing else of it is used.
-        cell, _ = self._cell_of(raw, boundary, plan, backend.xp(raw))
-        counts: dict[int, int] = {}
-        for number in backend.known(cell).tolist():
-            counts[number] = counts.get(number, 0) + 1
-        plan = plan._replace(occupancy=bucketed(max(counts.values(), default=1), spare=1.2))
-        if self.capacity is None:
-            found = self.build(raw, boundary, exclusions, plan, backend=backend, xp=backend.xp(raw))
-            plan = plan._replace(capacity=bucketed(int(found.count)))
-        return plan
+        leaves, spec = flatten(boundary)
+        known, box = backend.known(coords), [backend.known(leaf) for leaf in leaves]
+        if known is None or any(leaf is None for leaf in box):
+            if self.capacity is None:
+                return None
+            # An even fluid has fewer atoms in a range than within the cutoff.
+            cells = most_cells(boundary.widths(), self.cutoff, n_atoms)
+            return CellPlan(cells, _roomy(min(n_atoms, max(16, self.capacity))), self.capacity)
+        boundary, host = unflatten(spec, box), backend_named("numpy")
+        cells = self._cells(known, boundary, host.xp(known))
+        width = 0
+        if n_atoms:
+            grid = self._grid(known, boundary, cells, host)
+            width = int(grid.ranges.count.max())
+        capacity = self.capacity
+        if capacity is None:
+            first, second = host_pairs(known, boundary, self.cutoff)
+            full = backend.capabilities.pair_layout == "full"
+            capacity = bucketed(most_entries(first, second, n_atoms, full=full))
+        return CellPlan(cells, _roomy(width), capacity)
 
-    def _number(self, extent: float, n_atoms: int) -> int:
-        # More cells than atoms would only cost memory.
-        most = max(1, math.ceil((4.0 * max(n_atoms, 1)) ** (1 / 2)))
-        return int(max(1, min(int(extent / self.cutoff), most)))
-
-    def _unseen(self, coords: Array, boundary: Boundary, backend: Backend) -> CellPlan:
-        """Plan for coordinates that are unknown, from the capacity the user gave."""
-        n_atoms = int(coords.shape[0])
-        cells = tuple(
-            self._number(width, n_atoms) if repeats else 1
-            for width, repeats in zip(boundary.widths(), boundary.periodic, strict=True)
-        )
-        occupancy = min(n_atoms, max(8, self.capacity or n_atoms))
-        return CellPlan(cells, occupancy, self.capacity or n_atoms)
-
-    def enlarge(self, plan: CellPlan, neighbors: NeighborList) -> CellPlan:
-        # The list cannot say which of the two was too small, so both grow: the count is that of the
-        # candidates seen, and an occupancy that was too small hides some.
-        capacity = max(bucketed(int(neighbors.count)), plan.capacity)
-        return plan._replace(capacity=capacity, occupancy=bucketed(plan.occupancy, spare=1.5))
-
-    def _cell_of(
-        self, coords: Array, boundary: Boundary, plan: CellPlan, xp: Any
-    ) -> tuple[Array, list[Array]]:
-        """Return each atom's cell number and its place along each direction."""
-        position = [coords[:, k] for k in range(boundary.dimensions)]
-        places = []
-        for part, count, repeats in zip(
-            boundary.fractional(position, xp=xp), plan.cells, boundary.periodic, strict=True
-        ):
-            if repeats:
-                scaled = (part - xp.floor(part)) * count
-            elif part.shape[0]:
-                scaled = (part - xp.min(part)) / self.cutoff
-            else:
-                scaled = part
-            # Beyond the last cell atoms share it: neighbors still are at most one cell apart.
-            whole = xp.astype(xp.floor(scaled), xp.int32)
-            places.append(xp.clip(whole, 0, count - 1))
-        number = places[0]
-        for place, count in zip(places[1:], plan.cells[1:], strict=True):
-            number = number * count + place
-        return number, places
+    def enlarge(self, plan: Any, neighbors: NeighborList) -> Any:
+        if plan == EXACT:
+            return require_larger(plan, plan)
+        entries, width = (int(neighbors.count[k]) for k in range(2))
+        larger = plan
+        if width > plan.width:
+            larger = larger._replace(width=_roomy(width))
+        if entries > plan.capacity:
+            larger = larger._replace(capacity=bucketed(entries))
+        return require_larger(plan, larger)
 
     def build(
         self,
         coords: Array,
         boundary: Boundary,
         exclusions: Exclusions | None,
-        plan: CellPlan,
+        plan: Any,
         *,
         backend: Backend,
         xp: Any,
     ) -> NeighborList:
-        n_atoms = int(coords.shape[0])
-        device, kind = backend.device_of(coords), backend.capabilities.index_dtype
-        number, places = self._cell_of(coords, boundary, plan, xp)
-        order = xp.argsort(number)
-        ordered = xp.take(number, order)
-        n_cells = math.prod(plan.cells)
-        cells = backend.asarray(range(n_cells), dtype="int32", device=device)
-        starts = xp.searchsorted(ordered, cells, side="left")
-        ends = xp.searchsorted(ordered, cells, side="right")
-        most = xp.max(ends - starts)
-        slots = backend.asarray(range(plan.occupancy), dtype=kind, device=device)
-        candidates, valid = [], []
-        for offset in self._offsets(plan, boundary):
-            around, inside = self._neighbor_cell(places, offset, plan, boundary, xp)
-            first = xp.astype(starts[around], slots.dtype)[:, None] + slots[None, :]
-            here = first < xp.astype(ends[around], slots.dtype)[:, None]
-            if inside is not None:
-                here = here & inside[:, None]
-            # Places are clipped so that no index is ever out of range; the mask says what counts.
-            candidates.append(order[xp.clip(first, 0, max(n_atoms - 1, 0))])
-            valid.append(here)
-        second, mask = xp.concat(candidates, axis=1), xp.concat(valid, axis=1)
-        row = xp.astype(backend.asarray(range(n_atoms), dtype=kind, device=device), second.dtype)
+        if coords.shape[0] < 2:
+            return all_pairs(coords, exclusions, backend=backend, xp=xp)
         full = backend.capabilities.pair_layout == "full"
-        mask = mask & ((second != row[:, None]) if full else (second > row[:, None]))
-        mask = mask & self._near(coords, second, boundary, xp)
-        if exclusions is not None:
-            mask = mask & ~exclusions.excludes(row[:, None], second, xp=xp)
-        overfull = most > plan.occupancy
+        cells = self._cells(coords, boundary, xp) if plan == EXACT else plan.cells
+        grid = self._grid(coords, boundary, cells, backend, ahead=not full)
+        if plan == EXACT:
+            first, second = pairs_in_blocks(grid, boundary, self.cutoff, backend=backend, xp=xp)
+            return _exact(first, second, exclusions, coords, backend, xp)
         if full:
-            return self._full(coords, second, mask, overfull, plan, backend, xp)
-        return self._half(coords, second, mask, overfull, plan, backend, xp)
+            return self._rows(grid, boundary, exclusions, plan, coords, backend, xp)
+        return self._padded(grid, boundary, exclusions, plan, coords, backend, xp)
 
-    def _offsets(self, plan: CellPlan, boundary: Boundary) -> list[tuple[int, ...]]:
-        """Return the cells around a cell, each once even where a side has one or two cells."""
-        steps: list[tuple[int, ...]] = []
-        for count, repeats in zip(plan.cells, boundary.periodic, strict=True):
-            if count == 1:
-                steps.append((0,))
-            elif count == 2 and repeats:
-                steps.append((0, 1))
-            else:
-                steps.append((-1, 0, 1))
-        return list(itertools.product(*steps))
+    def _cells(self, coords: Array, boundary: Boundary, xp: Any) -> tuple[int, ...]:
+        """Return how many cells cover known coordinates."""
+        extents = list(boundary.widths())
+        for k, repeats in enumerate(boundary.periodic):
+            if not repeats:
+                column = coords[:, k]
+                extents[k] = float(xp.max(column) - xp.min(column)) if column.shape[0] else 0.0
+        return most_cells(extents, self.cutoff, int(coords.shape[0]))
 
-    def _neighbor_cell(
+    def _grid(
         self,
-        places: list[Array],
-        offset: tuple[int, ...],
-        plan: CellPlan,
+        coords: Array,
         boundary: Boundary,
-        xp: Any,
-    ) -> tuple[Array, Array | None]:
-        number, inside = None, None
-        for place, step, count, repeats in zip(
-            places, offset, plan.cells, boundary.periodic, strict=True
-        ):
-            moved = place + step
-            if repeats:
-                moved = xp.remainder(moved, xp.full_like(moved, count))
-            elif step:
-                exists = (moved >= 0) & (moved < count)
-                inside = exists if inside is None else inside & exists
-                moved = xp.clip(moved, 0, count - 1)
-            number = moved if number is None else number * count + moved
-        return number, inside
+        cells: tuple[int, ...],
+        backend: Backend,
+        *,
+        ahead: bool = False,
+    ) -> Grid:
+        return sort_into_cells(
+            coords,
+            boundary,
+            self.cutoff,
+            cells,
+            backend=backend,
+            xp=backend.xp(coords),
+            ahead=ahead,
+        )
 
-    def _near(self, coords: Array, second: Array, boundary: Boundary, xp: Any) -> Array:
-        columns = [coords[:, k] for k in range(boundary.dimensions)]
-        parts = boundary.nearest([c[:, None] - c[second] for c in columns], xp=xp)
-        return sum(part * part for part in parts) <= self.cutoff * self.cutoff
-
-    def _full(
+    def _rows(
         self,
-        coords: Array,
-        second: Array,
-        mask: Array,
-        overfull: Array,
+        grid: Grid,
+        boundary: Boundary,
+        exclusions: Exclusions | None,
         plan: CellPlan,
+        coords: Array,
         backend: Backend,
         xp: Any,
     ) -> NeighborList:
-        """Pack each row: its k-th neighbor is where the running count first reaches k + 1."""
+        """Return the neighbors of each atom in a row of its own."""
+        n_atoms, n_ranges = grid.ranges.first.shape
+        mask, _ = near(grid, boundary, self.cutoff, plan.width, 0, n_atoms, backend=backend, xp=xp)
+        bits = word_bits(plan.width)
+        words = n_ranges * (plan.width // bits)
+        candidate, count = packed(
+            xp.reshape(mask, (n_atoms, words, bits)), plan.capacity, backend=backend, xp=xp
+        )
         device, kind = backend.device_of(coords), backend.capabilities.index_dtype
-        n_atoms, width = mask.shape
-        running = xp.cumulative_sum(xp.astype(xp.reshape(mask, (-1,)), xp.int32))
-        in_row = xp.sum(xp.astype(mask, xp.int32), axis=1)
-        before = xp.cumulative_sum(in_row) - in_row
+        atoms = backend.asarray(range(n_atoms), dtype=kind, device=device)
         slots = backend.asarray(range(plan.capacity), dtype="int32", device=device)
-        wanted = xp.reshape(before[:, None] + slots[None, :] + 1, (-1,))
-        found = xp.searchsorted(running, wanted, side="left")
-        found = xp.clip(found, 0, max(n_atoms * width - 1, 0))
-        packed = xp.reshape(xp.reshape(second, (-1,))[found], (n_atoms, plan.capacity))
-        valid = slots[None, :] < in_row[:, None]
-        count = xp.astype(xp.max(in_row), xp.int32)
-        overflow = overfull | (count > plan.capacity)
-        first = backend.asarray(range(0), dtype=kind, device=device)
-        safe = xp.where(valid, packed, xp.zeros_like(packed))
-        return NeighborList(first, safe, valid, count, overflow, coords, layout="full")
+        valid = slots[None, :] < count[:, None]
+        candidate = xp.where(valid, candidate, xp.zeros_like(candidate))
+        ranges = grid.ranges.at(atoms[:, None], candidate // plan.width, xp)
+        place = ranges.place(candidate % plan.width, xp)
+        second = grid.order[xp.where(valid, place, xp.zeros_like(place))]
+        # Rows go where their atoms are.
+        row = backend.index_add(n_atoms, grid.order, atoms)
+        second, valid = second[row, :], valid[row, :]
+        if exclusions is not None:
+            valid = valid & ~exclusions.excludes(atoms[:, None], second, xp=xp)
+        needed = [xp.max(count), xp.astype(xp.max(grid.ranges.count), xp.int32)]
+        overflow = (needed[0] > plan.capacity) | (needed[1] > plan.width)
+        return NeighborList(
+            atoms[:0], second, valid, xp.stack(needed), overflow, coords, layout="full"
+        )
 
-    def _half(
+    def _padded(
         self,
-        coords: Array,
-        second: Array,
-        mask: Array,
-        overfull: Array,
+        grid: Grid,
+        boundary: Boundary,
+        exclusions: Exclusions | None,
         plan: CellPlan,
+        coords: Array,
         backend: Backend,
         xp: Any,
     ) -> NeighborList:
-        device, kind = backend.device_of(coords), backend.capabilities.index_dtype
-        width = max(mask.shape[1], 1)
+        """Return each pair once in arrays of fixed length."""
+        n_atoms, n_ranges = grid.ranges.first.shape
+        mask, place = near(
+            grid, boundary, self.cutoff, plan.width, 0, n_atoms, backend=backend, xp=xp
+        )
         flat, count = backend.nonzero_padded(xp.reshape(mask, (-1,)), plan.capacity)
+        first = grid.order[flat // (n_ranges * plan.width)]
+        second = grid.order[xp.reshape(place, (-1,))[flat]]
+        device, kind = backend.device_of(coords), backend.capabilities.index_dtype
         slots = backend.asarray(range(plan.capacity), dtype=kind, device=device)
         valid = slots < xp.astype(count, slots.dtype)
-        count = xp.astype(count, xp.int32)
-        overflow = overfull | (count > plan.capacity)
-        return NeighborList(
-            flat // width,
-            xp.reshape(second, (-1,))[flat],
-            valid,
-            count,
-            overflow,
-            coords,
-            layout="half",
-        )
+        if exclusions is not None:
+            valid = valid & ~exclusions.excludes(first, second, xp=xp)
+        needed = [xp.astype(count, xp.int32), xp.astype(xp.max(grid.ranges.count), xp.int32)]
+        overflow = (needed[0] > plan.capacity) | (needed[1] > plan.width)
+        return NeighborList(first, second, valid, xp.stack(needed), overflow, coords, layout="half")
+
+
+def _roomy(width: int) -> int:
+    return rounded_width(bucketed(width))
+
+
+def _exact(
+    first: Array,
+    second: Array,
+    exclusions: Exclusions | None,
+    coords: Array,
+    backend: Backend,
+    xp: Any,
+) -> NeighborList:
+    """Return a list of just these pairs without the excluded ones."""
+    if exclusions is not None:
+        kept = ~exclusions.excludes(first, second, xp=xp)
+        place, _ = backend.nonzero_padded(kept, int(xp.sum(xp.astype(kept, xp.int64))))
+        first, second = first[place], second[place]
+    device = backend.device_of(coords)
+    count = backend.asarray(int(first.shape[0]), dtype="int32", device=device)
+    no = backend.asarray(False, dtype="bool", device=device)
+    return NeighborList(first, second, None, count, no, coords, layout="half")

@@ -10,9 +10,15 @@ from xpmd.backend import Backend
 from xpmd.boundary import Boundary
 from xpmd.exclusions import Exclusions
 from xpmd.module import flatten, static, unflatten
-from xpmd.neighbor_finder import CutoffNeighborFinder
-from xpmd.neighbor_list import Layout, NeighborList, bucketed
-from xpmd_neighbors.host_pairs import METHODS, host_pairs, most_entries, padded
+from xpmd.neighbor_finder import EXACT, CutoffNeighborFinder, require_larger
+from xpmd.neighbor_list import NeighborList, bucketed
+from xpmd_neighbors.host_pairs import (
+    METHODS,
+    host_pairs,
+    most_entries,
+    pairs_padded,
+    rows_padded,
+)
 
 Array = Any
 
@@ -37,26 +43,25 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
 
     def plan(
         self, coords: Array, boundary: Boundary, exclusions: Exclusions | None, *, backend: Backend
-    ) -> Any:
-        if backend.capabilities.dynamic_shapes:
-            return None
+    ) -> int | str | None:
+        if lists_exactly(backend):
+            return EXACT
         if self.capacity is not None:
             return self.capacity
-        known = backend.known(coords)
-        if known is None or any(backend.is_traced(leaf) for leaf in flatten(boundary)[0]):
+        leaves, spec = flatten(boundary)
+        known, box = backend.known(coords), [backend.known(leaf) for leaf in leaves]
+        if known is None or any(leaf is None for leaf in box):
             return None
-        return self._counted(known, boundary, exclusions, backend)
-
-    def _counted(
-        self, known: Any, boundary: Boundary, exclusions: Exclusions | None, backend: Backend
-    ) -> int:
         excluded = None if exclusions is None else backend.known(exclusions.partners)
-        first, second = self._pairs(known, boundary, excluded)
+        first, second = self._pairs(known, unflatten(spec, box), excluded)
         full = backend.capabilities.pair_layout == "full"
         return bucketed(most_entries(first, second, known.shape[0], full=full))
 
-    def enlarge(self, plan: Any, neighbors: NeighborList) -> int:
-        return bucketed(int(neighbors.count))
+    def enlarge(self, plan: Any, neighbors: NeighborList) -> int | str:
+        needed = int(neighbors.count)
+        fits = plan == EXACT or needed <= plan
+        larger: int | str = require_larger(plan, plan if fits else bucketed(needed))
+        return larger
 
     def build(
         self,
@@ -70,27 +75,35 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
     ) -> NeighborList:
         box, box_spec = flatten(boundary)
         extra = () if exclusions is None else (exclusions.partners,)
-        n_atoms, kind = coords.shape[0], backend.capabilities.index_dtype
+        n_atoms, kind = int(coords.shape[0]), backend.capabilities.index_dtype
         full = backend.capabilities.pair_layout == "full"
-        layout: Layout = "full" if full else "half"
 
         def search(known: Any, *rest: Any) -> tuple[Any, ...]:
             cell = unflatten(box_spec, rest[: len(box)])
             first, second = self._pairs(known, cell, rest[-1] if extra else None)
-            if plan is None:
+            if plan == EXACT:
                 return first, second, np.asarray(len(first)), np.asarray(False)
-            return padded(first, second, n_atoms, plan, full=full)
+            if full:
+                return rows_padded(first, second, n_atoms, plan)
+            return pairs_padded(first, second, plan)
 
-        shape: Any = None
-        if plan is not None:
-            shape = (n_atoms, plan) if full else (plan,)
-        like = [(shape, kind), (shape, kind), ((), "int32"), ((), "bool")]
-        if plan is not None:
+        shape: Any = None if plan == EXACT else (n_atoms, plan) if full else (plan,)
+        like = [(shape, kind)] if full else [(shape, kind), (shape, kind)]
+        if plan != EXACT:
             like.append((shape, "bool"))
-        found = backend.host_call(search, like, coords, *box, *extra)
-        first, second, count, overflow = found[:4]
-        mask = found[4] if plan is not None else None
-        return NeighborList(first, second, mask, count, overflow, coords, layout=layout)
+        like += [((), "int32"), ((), "bool")]
+        *found, count, overflow = backend.host_call(search, like, coords, *box, *extra)
+        mask = None if plan == EXACT else found.pop()
+        if full:
+            none = xp.reshape(found[0], (-1,))[:0]
+            return NeighborList(none, found[0], mask, count, overflow, coords, layout="full")
+        first, second = found
+        return NeighborList(first, second, mask, count, overflow, coords, layout="half")
 
     def _pairs(self, coords: Any, boundary: Boundary, excluded: Any) -> tuple[Any, Any]:
         return host_pairs(coords, boundary, self.cutoff, excluded, method=self.method)
+
+
+def lists_exactly(backend: Backend) -> bool:
+    """Return whether a list can be just as long as it has to be, each time."""
+    return backend.capabilities.dynamic_shapes and backend.capabilities.pair_layout == "half"

@@ -23,14 +23,18 @@ def host_pairs(
 ) -> tuple[Array, Array]:
     """Return first and second atom of each pair within the cutoff, first < second, sorted.
 
+    Distances are compared in double precision, and a pair counts as within the cutoff if it may be so
+    once distances are rounded like the coordinates: an energy that looks up to the cutoff itself, and
+    no further, then misses none. Atoms whose coordinates are not finite are in no pair.
+
     Args:
         coords: `(n, d)`, nm; may lie outside the cell.
         excluded: excluded partners of each atom `(n, most)`, padded with -1.
         method: a key of `METHODS`; the first that is installed and fits if left out.
+
+    Raises:
+        ValueError: the method is not installed or does not fit.
     """
-    coords = np.asarray(coords, dtype=np.float64)
-    if coords.shape[0] < 2:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     if method is None:
         method = next(name for name in METHODS if _fits(name, boundary, cutoff))
     elif not _fits(method, boundary, cutoff):
@@ -38,26 +42,45 @@ def host_pairs(
             f"`method` = {method!r} is not installed or does not fit {type(boundary).__name__} with a "
             f"list cutoff of {cutoff} nm."
         )
-    first, second = METHODS[method](coords, boundary, cutoff)
+    coords = np.asarray(coords)
+    rounding = float(np.finfo(coords.dtype).eps)
+    coords = coords.astype(np.float64)
+    there = np.flatnonzero(np.isfinite(coords).all(axis=1))
+    lost = len(there) < len(coords)
+    if lost:
+        coords = coords[there]
+    if len(coords) < 2:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    sizes = [np.abs(coords).max(), *(width for width in boundary.widths() if np.isfinite(width))]
+    first, second = METHODS[method](coords, boundary, cutoff + 8 * rounding * max(sizes))
+    if lost:
+        first, second = there[first], there[second]
     low, high = np.minimum(first, second), np.maximum(first, second)
+    kept = low < high
     if excluded is not None and excluded.size:
-        kept = ~(np.asarray(excluded)[low] == high[:, None]).any(axis=1)
-        low, high = low[kept], high[kept]
-    order = np.lexsort((high, low))
-    return low[order].astype(np.int64), high[order].astype(np.int64)
+        kept &= ~(np.asarray(excluded)[low] == high[:, None]).any(axis=1)
+    low, high = low[kept], high[kept]
+    # The order in which threads find pairs is not always the same; sums should be.
+    order = _sorted_order(high)
+    order = order[_sorted_order(low[order])]
+    low, high = low[order], high[order]
+    # Where the cutoff is over half the box several images of an atom are within it.
+    again = np.zeros(len(low), dtype=bool)
+    again[1:] = (low[1:] == low[:-1]) & (high[1:] == high[:-1])
+    return (low[~again], high[~again]) if again.any() else (low, high)
 
 
 def _fits(method: str, boundary: Boundary, cutoff: float) -> bool:
-    """Return whether a search is installed and sees each pair once, by its nearest image."""
+    """Return whether a search is installed and can do with such a boundary."""
     if method == "numpy":
         return True
     if importlib.util.find_spec(method) is None:
         return False
-    if cutoff > min(boundary.widths()) / 2:
-        return False  # several images of an atom would be within reach
     if method == "vesin":
         # vesin knows a whole cell or none.
         return boundary.dimensions == 3 and (all(boundary.periodic) or not any(boundary.periodic))
+    if cutoff > 0.499 * min(boundary.widths()):
+        return False
     vectors = boundary.cell_vectors()
     return vectors is None or all(
         value == 0.0 for a, row in enumerate(vectors) for b, value in enumerate(row) if a != b
@@ -68,7 +91,7 @@ def _by_vesin(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array, 
     from vesin import NeighborList
 
     vectors = boundary.cell_vectors()
-    box = np.zeros((3, 3)) if vectors is None else np.asarray(vectors)
+    box = np.zeros((3, 3)) if vectors is None else np.asarray(vectors, dtype=np.float64)
     search = NeighborList(cutoff=cutoff, full_list=False)
     wrapped = np.asarray(boundary.wrap(coords, xp=np)) if vectors is not None else coords
     first, second = search.compute(
@@ -102,8 +125,7 @@ def _by_numpy(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array, 
     for start in range(0, n_atoms, rows):
         block = slice(start, start + rows)
         differences = [column[block, None] - column[None, start:] for column in columns]
-        parts = boundary.nearest(differences, xp=np)
-        squared = sum(part * part for part in parts)
+        squared = boundary.shortest_squared(differences, xp=np)
         i, j = np.nonzero(np.asarray(squared) <= cutoff * cutoff)
         i, j = i + start, j + start
         kept = i < j
@@ -127,26 +149,49 @@ def most_entries(first: Array, second: Array, n_atoms: int, *, full: bool) -> in
     return int(counts.max(initial=0))
 
 
-def padded(
-    first: Array, second: Array, n_atoms: int, capacity: int, *, full: bool
+def pairs_padded(
+    first: Array, second: Array, capacity: int
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Return first, second, count, overflow and mask in arrays of a fixed capacity."""
-    count = most_entries(first, second, n_atoms, full=full)
-    overflow = np.asarray(count > capacity)
-    shape = (n_atoms, capacity) if full else (capacity,)
-    firsts, seconds = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    mask = np.zeros(shape, dtype=bool)
-    if not full:
-        kept = min(len(first), capacity)
-        firsts[:kept], seconds[:kept], mask[:kept] = first[:kept], second[:kept], True
-        return firsts, seconds, np.asarray(count), overflow, mask
-    rows, partners = np.concatenate([first, second]), np.concatenate([second, first])
-    order = np.lexsort((partners, rows))
-    rows, partners = rows[order], partners[order]
-    starts = np.searchsorted(rows, np.arange(n_atoms))
-    places = np.arange(len(rows)) - starts[rows]
-    fits = places < capacity
-    seconds[rows[fits], places[fits]] = partners[fits]
-    mask[rows[fits], places[fits]] = True
-    firsts[:] = np.arange(n_atoms)[:, None] if n_atoms else 0
-    return firsts, seconds, np.asarray(count), overflow, mask
+    """Return first, second, mask, count and overflow of pairs in arrays of a fixed capacity."""
+    count, kept = len(first), min(len(first), capacity)
+    firsts, seconds = np.zeros(capacity, dtype=np.int64), np.zeros(capacity, dtype=np.int64)
+    firsts[:kept], seconds[:kept] = first[:kept], second[:kept]
+    mask = np.arange(capacity) < kept
+    return firsts, seconds, mask, np.asarray(count), np.asarray(count > capacity)
+
+
+def rows_padded(
+    first: Array, second: Array, n_atoms: int, capacity: int
+) -> tuple[Array, Array, Array, Array]:
+    """Return the neighbors of each atom `(n, capacity)`, mask, count and overflow.
+
+    Args:
+        first, second: pairs, each once, sorted.
+    """
+    below, above = np.bincount(second, minlength=n_atoms), np.bincount(first, minlength=n_atoms)
+    seconds = np.zeros((n_atoms, capacity), dtype=np.int32)
+    order = _sorted_order(second)
+    for rows, partners, number, offset in (
+        (second[order], first[order], below, np.zeros_like(below)),
+        (first, second, above, below),
+    ):
+        places = np.arange(len(rows)) - (np.cumsum(number) - number - offset)[rows]
+        fits = places < capacity
+        if not fits.all():
+            rows, partners, places = rows[fits], partners[fits], places[fits]
+        seconds[rows, places] = partners
+    needed = below + above
+    mask = np.arange(capacity) < needed[:, None]
+    count = int(needed.max(initial=0))
+    return seconds, mask, np.asarray(count), np.asarray(count > capacity)
+
+
+def _sorted_order(numbers: Array) -> Array:
+    """Return the stable order that sorts whole numbers, 16 bits at a time: NumPy sorts those in O(n)."""
+    order = np.arange(len(numbers))
+    largest, shift = int(numbers.max(initial=0)), 0
+    while largest >> shift:
+        digits = ((numbers >> shift) & 0xFFFF).astype(np.uint16)
+        order = order[np.argsort(digits[order], kind="stable")]
+        shift += 16
+    return order

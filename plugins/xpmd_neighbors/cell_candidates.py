@@ -1,0 +1,72 @@
+"""Distances of the candidates that a grid of cells names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xpmd.backend import Backend
+from xpmd.boundary import Boundary
+from xpmd_neighbors.cell_grid import Grid, Ranges
+
+Array = Any
+
+#: Candidates looked at together where not all need to be: many enough to be fast, few enough to fit.
+BLOCK = 1_000_000
+
+
+def near(
+    grid: Grid,
+    boundary: Boundary,
+    cutoff: float,
+    width: int,
+    begin: int,
+    end: int,
+    *,
+    backend: Backend,
+    xp: Any,
+) -> tuple[Array, Array]:
+    """Return which candidates of the atoms at places `begin` to `end` are within the cutoff.
+
+    Args:
+        width: candidates looked at in each range.
+
+    Returns:
+        A mask `(end - begin, ranges, width)` and the place of each candidate. Each pair is seen from
+        both ends on backends that list it so, and from one on the others.
+    """
+    kind, device = backend.capabilities.index_dtype, backend.device_of(grid.order)
+    k = backend.asarray(range(width), dtype=kind, device=device)
+    own = backend.asarray(range(begin, end), dtype=kind, device=device)[:, None, None]
+    ranges = Ranges(*(part[begin:end, :, None] for part in grid.ranges))
+    mask = (k < ranges.count) & ~grid.lost[begin:end][:, None, None]
+    place = xp.where(mask, ranges.place(k, xp), xp.zeros_like(own))
+    squared = boundary.shortest_squared(
+        [column[begin:end][:, None, None] - column[place] for column in grid.columns], xp=xp
+    )
+    # The energy compares r^2, rounded likewise, with a cutoff that may have been rounded up.
+    eps = float(xp.finfo(squared.dtype).eps)
+    mask = mask & (squared <= cutoff * cutoff * (1 + 4 * eps))
+    if backend.capabilities.pair_layout == "full":
+        mask = mask & (place != own)
+    elif not grid.unique:
+        mask = mask & (place > own)
+    return mask, place
+
+
+def pairs_in_blocks(
+    grid: Grid, boundary: Boundary, cutoff: float, *, backend: Backend, xp: Any
+) -> tuple[Array, Array]:
+    """Return both atoms of each pair within the cutoff, a few atoms at a time."""
+    n_atoms, n_ranges = grid.ranges.first.shape
+    widest = max(int(xp.max(grid.ranges.count)), 1)
+    rows = max(1, BLOCK // (n_ranges * widest))
+    firsts, seconds = [], []
+    for begin in range(0, n_atoms, rows):
+        end = min(begin + rows, n_atoms)
+        width = max(int(xp.max(grid.ranges.count[begin:end, :])), 1)
+        mask, place = near(grid, boundary, cutoff, width, begin, end, backend=backend, xp=xp)
+        mask = xp.reshape(mask, (-1,))
+        flat, _ = backend.nonzero_padded(mask, int(xp.sum(xp.astype(mask, xp.int64))))
+        firsts.append(grid.order[begin + flat // (n_ranges * width)])
+        seconds.append(grid.order[xp.reshape(place, (-1,))[flat]])
+    return xp.concat(firsts), xp.concat(seconds)
