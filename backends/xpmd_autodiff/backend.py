@@ -42,6 +42,9 @@ class DifferentiatedBackend(Backend):
             value = self.differentiation.primal(value)
         return self.plain_array(value)
 
+    def is_followed(self, value: Any) -> bool:
+        return self.differentiation.is_wrapped(value)
+
     def to_numpy(self, array: Array) -> Any:
         return self.plain_to_numpy(self.differentiation.primal(array))
 

@@ -122,6 +122,14 @@ class JaxBackend(Backend):
     ) -> Any:
         return derivatives.jvp(function, xs, tangents)
 
+    def jvp_many(
+        self, function: Callable[..., Arrays], xs: Arrays, directions: Sequence[Arrays]
+    ) -> tuple[Arrays, list[Arrays]]:
+        return derivatives.jvp_many(function, xs, directions)
+
+    def is_followed(self, value: Any) -> bool:
+        return arrays.is_traced(value)
+
     def custom_vjp(
         self,
         primal: Callable[..., Arrays],

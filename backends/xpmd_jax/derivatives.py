@@ -72,6 +72,22 @@ def jvp(
     return outs, tuple(t if _is_float(out) else None for out, t in zip(outs, found, strict=True))
 
 
+def jvp_many(
+    function: Callable[..., Arrays], xs: Arrays, directions: Sequence[Arrays]
+) -> tuple[Arrays, list[Arrays]]:
+    """Return outputs, computed once, and tangents along several directions, computed together."""
+    if len(directions) == 1:
+        outs, moved = jvp(function, xs, directions[0])
+        return outs, [moved]
+    stacked = tuple(jnp.stack(column) for column in zip(*directions, strict=True))
+
+    def along(*tangents: Array) -> tuple[Arrays, Arrays]:
+        return jvp(function, xs, tangents)
+
+    outs, moved = jax.vmap(along, out_axes=(None, 0))(*stacked)
+    return outs, [tuple(part[k] for part in moved) for k in range(len(directions))]
+
+
 def custom_vjp(
     primal: Callable[..., Arrays],
     forward: Callable[..., tuple[Arrays, Any]],

@@ -9,7 +9,7 @@ from xpmd.backend import Arrays, Backend, Capabilities
 from xpmd_torch import arrays
 
 if arrays.availability() is None:
-    from xpmd_torch import derivatives, scatter
+    from xpmd_torch import derivatives, directional, scatter
 
 Array = Any
 
@@ -71,7 +71,7 @@ class TorchBackend(Backend):
         primal: Callable[..., Arrays],
         rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
     ) -> Callable[..., Arrays]:
-        return derivatives.custom_jvp(primal, rule)
+        return directional.custom_jvp(primal, rule)
 
     def value_and_grad(
         self, function: Callable[..., tuple[Array, Arrays]], xs: Arrays

@@ -18,7 +18,7 @@ _forward_ad: Any = torch.autograd.forward_ad
 
 
 @contextlib.contextmanager
-def _forward_mode() -> Iterator[None]:
+def forward_mode() -> Iterator[None]:
     """Keep to itself what PyTorch says about its own code when forward mode is first used."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
@@ -43,7 +43,7 @@ def radial(function: Callable[[Array], Array], at: Array) -> Array:
 def _leaf_like(x: Array) -> Array:
     """Return a new variable with the value of a tensor and its forward tangent, if it has one."""
     leaf = x.detach().requires_grad_(True)
-    tangent = _unpacked(x).tangent
+    tangent = unpacked(x).tangent
     return leaf if tangent is None else _forward_ad.make_dual(leaf, tangent)
 
 
@@ -51,12 +51,12 @@ def _without_graph(x: Array) -> Array:
     """Return a tensor as a constant of reverse mode; its forward tangent, if it has one, is kept."""
     if not x.requires_grad:
         return x
-    tangent = _unpacked(x).tangent
+    tangent = unpacked(x).tangent
     constant = x.detach()
     return constant if tangent is None else _forward_ad.make_dual(constant, tangent.detach())
 
 
-def _unpacked(x: Array) -> Any:
+def unpacked(x: Array) -> Any:
     """Return primal and tangent; outside forward mode there is no level to look at."""
     if _forward_ad._current_level < 0:
         return _forward_ad.UnpackedDualTensor(x, None)
@@ -105,16 +105,23 @@ def vjp(
     return tuple(_without_graph(out) for out in outs), pull
 
 
+def is_followed(value: Any) -> bool:
+    """Return whether a tensor carries a gradient or a tangent."""
+    if not isinstance(value, torch.Tensor):
+        return False
+    return value.requires_grad or unpacked(value).tangent is not None
+
+
 def jvp(
     function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
 ) -> tuple[Arrays, tuple[Array | None, ...]]:
     """Return outputs and tangents by forward-mode differentiation."""
     if _forward_ad._current_level >= 0:
         raise GradientError(
-            "Forward mode inside forward mode was asked for, which PyTorch does not have. Take one of the "
-            "two derivatives in reverse (`vjp`, `value_and_grad`)."
+            "Forward mode inside forward mode was asked for, which PyTorch does not have. Take one of "
+            "the two derivatives in reverse (`vjp`, `value_and_grad`)."
         )
-    with _forward_mode(), _forward_ad.dual_level():
+    with forward_mode(), _forward_ad.dual_level():
         duals = [
             x if t is None else _forward_ad.make_dual(x, t)
             for x, t in zip(xs, tangents, strict=True)
@@ -198,29 +205,6 @@ class _DifferentiatedOnce(torch.autograd.Function):
             "A function with a hand-written gradient, such as a simulation, was differentiated twice in "
             "reverse. Take one of the two derivatives by strategy='forward' or 'finite_difference'."
         )
-
-
-def custom_jvp(
-    primal: Callable[..., Arrays],
-    rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
-) -> Callable[..., Arrays]:
-    """Return a function with its own forward rule.
-
-    Values and tangents are taken apart and put together here, since a `torch.autograd.Function` would
-    run the primal a second time.
-    """
-
-    def call(*xs: Array) -> Arrays:
-        parts = [_unpacked(x) for x in xs]
-        if all(part.tangent is None for part in parts):
-            return tuple(primal(*xs))
-        outs, moved = rule(tuple(part.primal for part in parts), [part.tangent for part in parts])
-        return tuple(
-            out if each is None else _forward_ad.make_dual(out, each)
-            for out, each in zip(outs, moved, strict=True)
-        )
-
-    return call
 
 
 def value_and_grad(

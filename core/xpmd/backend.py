@@ -290,6 +290,21 @@ class Backend(ABC):
         floating have `None`.
         """
 
+    def jvp_many(
+        self, function: Callable[..., Arrays], xs: Arrays, directions: Sequence[Arrays]
+    ) -> tuple[Arrays, list[Arrays]]:
+        """Return the outputs of a function and their tangents along several directions."""
+        outs: Arrays = ()
+        found = []
+        for tangents in directions:
+            outs, moved = self.jvp(function, xs, tangents)
+            found.append(moved)
+        return outs, found
+
+    def is_followed(self, value: Any) -> bool:
+        """Return whether a value is being differentiated now."""
+        return False
+
     @abstractmethod
     def custom_vjp(
         self,
@@ -435,4 +450,6 @@ def backend_of(*arrays: Any) -> Backend:
 
 
 def _full_name(cls: type) -> str:
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    return (
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    )

@@ -79,6 +79,9 @@ class TrajectoryStrategy(GradientStrategy):
 class LossStrategy(GradientStrategy):
     """Base of the strategies that treat the loss as a whole."""
 
+    #: Whether `simulate` is to be differentiated along directions; it then cannot be in reverse.
+    forward_mode: ClassVar[bool] = False
+
     def value_and_grad(
         self, backend: Backend, loss: Callable[..., tuple[Array, Arrays]], params: Arrays
     ) -> tuple[Array, Arrays, Arrays]:

@@ -12,7 +12,12 @@ from xpmd.backend import Backend, backend_of
 from xpmd.concrete import require_whole
 from xpmd.entry import Entrance
 from xpmd.errors import BackendError
-from xpmd.gradient_strategy import GradientStrategy, TrajectoryStrategy, resolve_strategy
+from xpmd.gradient_strategy import (
+    GradientStrategy,
+    LossStrategy,
+    TrajectoryStrategy,
+    resolve_strategy,
+)
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_upkeep import plan_neighbors
 from xpmd.noise import stream_keys
@@ -102,6 +107,8 @@ def simulate(
         run = backend.custom_vjp(
             trajectory.primal, trajectory.forward, trajectory.backward, selective=True
         )
+    elif isinstance(strategy, LossStrategy) and strategy.forward_mode:
+        run = backend.custom_jvp(trajectory.primal, trajectory.along)
     with ExitStack() as opened:
         for reporter in shown:
             opened.callback(reporter.close)

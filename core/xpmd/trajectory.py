@@ -17,6 +17,7 @@ from xpmd.backend import Backend
 from xpmd.gradient_strategy import TrajectoryStrategy
 from xpmd.traced_walk import traced_back, traced_forward
 from xpmd.walk import Walk, WalkBack
+from xpmd.walk_along import WalkAlong
 from xpmd.watch import Watch
 
 Array = Any
@@ -88,6 +89,26 @@ class Trajectory:
         back.require_finite(found)
         return found
 
+    def along(
+        self, leaves: Arrays, directions: Sequence[Array | None]
+    ) -> tuple[Arrays, Sequence[Array | None]]:
+        """Return the snapshots and how they change along a direction of the leaves."""
+        if self._traced(leaves):
+            places = [k for k, each in enumerate(directions) if each is not None]
+
+            def run(*values: Array) -> Arrays:
+                changed = list(leaves)
+                for place, value in zip(places, values, strict=True):
+                    changed[place] = value
+                return traced_forward(self, tuple(changed))[0]
+
+            return self.backend.jvp(
+                run,
+                tuple(leaves[k] for k in places),
+                tuple(directions[k] for k in places),
+            )
+        return WalkAlong(self.walk(leaves), directions).run()
+
     def walk(self, leaves: Arrays) -> Walk:
         """Return a walk along this trajectory."""
         longest = {}
@@ -104,6 +125,7 @@ class Trajectory:
             interval=self.interval,
             keep_records=self.keep_records,
             watch=self.watch,
+            plan=self.plan_hint,
             **longest,
         )
 

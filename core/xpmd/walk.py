@@ -75,6 +75,7 @@ class Walk:
         spec: their structure.
         shapes: number of atoms, then shape and type of each leaf.
         keys: of the noise.
+        plan: sizes of the neighbor list; found from the coordinates if left out.
         longest: most steps in a chunk.
         watch: who is told of records, the end and failures.
     """
@@ -92,6 +93,7 @@ class Walk:
         interval: int | None,
         keep_records: bool,
         watch: Watch,
+        plan: Any = None,
         longest: int = LONGEST_CHUNK,
     ) -> None:
         self.backend, self.leaves, self.keys = backend, leaves, keys
@@ -102,6 +104,7 @@ class Walk:
         self._structure = Structure(backend, spec, shapes, None, interval, longest)
         self.chunks = chunks_of(self._structure, n_steps)
         self._program: Program | None = None
+        self._plan = plan
         self._lists: tuple[Arrays, Arrays] | None = None
         self.records: list[Arrays] = []
         self.end: Arrays = ()
@@ -113,7 +116,10 @@ class Walk:
     def program(self) -> Program:
         """The program for the present size of the neighbor list."""
         if self._program is None:
-            self._use_plan(plan_neighbors(self.system, self.system.coords))
+            plan = self._plan
+            if plan is None:
+                plan = plan_neighbors(self.system, self.system.coords)
+            self._use_plan(plan)
         assert self._program is not None
         return self._program
 
@@ -141,35 +147,48 @@ class Walk:
         finder, program = self.system.neighbor_finder, self.program
         self._use_plan(finder.enlarge(program.structure.plan, program.neighbors(lists)))
 
-    def _lists_at(self, floats: Arrays) -> Arrays:
+    def overflowed(self, lists: Arrays, flag: Array | None = None) -> bool:
+        """Return whether a list was too small; if so there is room now, and the work is to be repeated.
+
+        Args:
+            flag: that of the list itself, if it is at hand.
+        """
+        if not bool(self.program.neighbors(lists).overflow if flag is None else flag):
+            self._failed_in_a_row = 0
+            return False
+        self._enlarge(lists)
+        return True
+
+    def lists_at(self, floats: Arrays) -> Arrays:
         """Return a neighbor list that holds at a state."""
         while True:
             if self._lists is not None and self._lists[0] is floats[0]:
                 return self._lists[1]
             lists: Arrays = self.program.compiled(lists_at)(self.leaves, floats)
-            if not bool(self.program.neighbors(lists).overflow):
+            if not self.overflowed(lists):
                 return lists
-            self._enlarge(lists)
 
-    def _hold(self, floats: Arrays, lists: Arrays) -> None:
+    def hold(self, floats: Arrays, lists: Arrays) -> None:
+        """Remember the list that holds at a state."""
         self._lists = (floats[0], lists)
 
     # -- forwards -------------------------------------------------------------------------------
 
     def begin(self) -> Arrays:
         """Return the first state."""
-        fresh = self.start_step == 0
         while True:
-            state: ChunkState = self.program.compiled(start, fresh)(self.leaves)
-            neighbors = self.program.neighbors(state.lists)
-            if not bool(neighbors.overflow):
+            found = self.program.compiled(start, self.start_step == 0)(self.leaves)
+            state = ChunkState(*found)
+            if not self.overflowed(state.lists):
                 break
-            self._enlarge(state.lists)
-        self._failed_in_a_row = 0
-        self._hold(*state)
-        self.watch.check_start(self, state.floats, neighbors)
-        self._snapshot(0, state.floats)
+        self.begin_at(state)
         return state.floats
+
+    def begin_at(self, state: ChunkState) -> None:
+        """Look at the first state, and record it."""
+        self.hold(*state)
+        self.watch.check_start(self, state.floats, self.program.neighbors(state.lists))
+        self._record(0, self.program.snapshot(state.floats))
 
     def advance(self, chunk: Chunk, floats: Arrays, keep: str | None = None) -> tuple[Arrays, Any]:
         """Go through a chunk for the first time; return the state after it and what was kept.
@@ -178,32 +197,44 @@ class Walk:
             keep: "states" to keep those before each step, "records" what undoing each needs.
         """
         result = self._advanced(chunk, floats, keep)
-        if not bool(result.sane):
-            self.watch.fail(self, chunk, floats)
+        self.passed(chunk, floats, result.state, result.records, bool(result.sane))
+        return result.state.floats, result.kept
+
+    def passed(
+        self, chunk: Chunk, before: Arrays, after: ChunkState, records: Arrays, sane: bool
+    ) -> None:
+        """Look at what came of a chunk, and record it.
+
+        Args:
+            before, after: the floats before it and the state after it.
+            records: the snapshots it made, stacked.
+            sane: whether all is well.
+        """
+        if not sane:
+            self.watch.fail(self, chunk, before)
+        self.hold(*after)
         for k in range(chunk.records):
-            row = tuple(part[k, ...] for part in result.records)
             interval = self.program.structure.interval or 0
+            row = tuple(part[k, ...] for part in records)
             self._record(chunk.done + (k + 1) * interval, row)
         if chunk.record_at_end:
-            self._snapshot(chunk.done + chunk.active, result.state.floats)
-        return result.state.floats, result.kept
+            self._record(chunk.done + chunk.active, self.program.snapshot(after.floats))
 
     def again(self, chunk: Chunk, floats: Arrays, keep: str | None = None) -> tuple[Arrays, Any]:
         """Go through a chunk that was gone through before."""
         result = self._advanced(chunk, floats, keep)
+        self.hold(*result.state)
         return result.state.floats, result.kept
 
     def _advanced(self, chunk: Chunk, floats: Arrays, keep: str | None) -> ChunkResult:
         while True:
-            state = ChunkState(floats, self._lists_at(floats))
-            result: ChunkResult = self.program.compiled(advance, keep)(
+            state = ChunkState(floats, self.lists_at(floats))
+            found = self.program.compiled(advance, keep)(
                 self.leaves, state, self.keys, self.start_step + chunk.done, chunk.active
             )
-            if not bool(result.overflow):
-                self._failed_in_a_row = 0
-                self._hold(*result.state)
+            result = ChunkResult(ChunkState(*found[0]), *found[1:])
+            if not self.overflowed(result.state.lists, result.overflow):
                 return result
-            self._enlarge(result.state.lists)
 
     def steps(self, floats: Arrays, chunk: Chunk, count: int) -> tuple[Arrays, bool]:
         """Return the state some steps into a chunk, and whether it is sane."""
@@ -231,9 +262,6 @@ class Walk:
         """Say which state is the last."""
         self.end = self.program.snapshot(floats)
         self.watch.finish(self, self.start_step + self.n_steps, floats)
-
-    def _snapshot(self, done: int, floats: Arrays) -> None:
-        self._record(done, self.program.snapshot(floats))
 
     def _record(self, done: int, snapshot: Arrays) -> None:
         self.watch.report(self, self.start_step + done, snapshot)
@@ -313,7 +341,7 @@ class WalkBack:
             walk.n_steps if truncating else 0,
         )
         while True:
-            lists = walk._lists_at(end)
+            lists = walk.lists_at(end)
             result: BackwardResult = walk.program.compiled(retreat, plan)(
                 walk.leaves,
                 kept,
@@ -327,10 +355,9 @@ class WalkBack:
                 of_records,
                 self.totals,
             )
-            if not bool(result.overflow):
+            if not walk.overflowed(result.lists, result.overflow):
                 break
-            walk._enlarge(result.lists)
-        walk._hold(result.floats, result.lists)
+        walk.hold(result.floats, result.lists)
         self.totals = result.totals
         return result.cotangents, result.floats
 
@@ -370,7 +397,7 @@ class WalkBack:
         if any(part is not None for part in self._of_records):
             row = [None if part is None else part[0, ...] for part in self._of_records]
             cotangents = add_snapshot(cotangents, row, program.n_box)
-        lists = walk._lists_at(first)
+        lists = walk.lists_at(first)
         places = tuple(self._wanted)
         of_start = walk.program.compiled(start_back, walk.start_step == 0, places)(
             walk.leaves, first, lists, cotangents

@@ -10,6 +10,7 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
         ("reverse", "reverse:Reverse", "exact discrete adjoint, all states kept"),
         ("checkpointed", "checkpointed:Checkpointed", "exact discrete adjoint, few states kept"),
         ("reversible", "reversible:Reversible", "discrete adjoint, states reconstructed"),
+        ("forward", "forward:Forward", "change carried along, few parameters"),
         ("finite_difference", "finite_difference:FiniteDifference", "central, a black box"),
     ]
     return [

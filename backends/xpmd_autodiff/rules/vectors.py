@@ -28,11 +28,12 @@ def tensordot(
         of_b = [axis % b.ndim for axis in axes[1]]
     free_a = [axis for axis in range(a.ndim) if axis not in of_a]
     free_b = [axis for axis in range(b.ndim) if axis not in of_b]
+    # Sizes are spelled out, since an empty axis leaves nothing to infer them from.
     summed = math.prod(a.shape[axis] for axis in of_a)
-    left = xp.reshape(xp.permute_dims(a, (*free_a, *of_a)), (-1, summed))
-    right = xp.reshape(xp.permute_dims(b, (*of_b, *free_b)), (summed, -1))
-    shape = [a.shape[axis] for axis in free_a] + [b.shape[axis] for axis in free_b]
-    return xp.reshape(left @ right, tuple(shape))
+    rows, columns = [a.shape[axis] for axis in free_a], [b.shape[axis] for axis in free_b]
+    left = xp.reshape(xp.permute_dims(a, (*free_a, *of_a)), (math.prod(rows), summed))
+    right = xp.reshape(xp.permute_dims(b, (*of_b, *free_b)), (summed, math.prod(columns)))
+    return xp.reshape(left @ right, (*rows, *columns))
 
 
 def cross(xp: Any, a: Array, b: Array, /, *, axis: int = -1) -> Array:

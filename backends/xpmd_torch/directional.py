@@ -1,0 +1,100 @@
+"""Derivatives along a direction on PyTorch, whose forward mode cannot be nested.
+
+A whole loss is followed along v by a number e at 0: parameters are p + e v, and every tensor that depends
+on them is a function of e in the graph of reverse mode. The change of a tensor is its derivative with
+respect to e, found by differentiating twice. Forward mode is then free for what goes on inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+
+from xpmd_torch.derivatives import unpacked
+
+Array = Any
+Arrays = tuple[Any, ...]
+
+_forward_ad: Any = torch.autograd.forward_ad
+_number: ContextVar[Any] = ContextVar("number", default=None)
+
+
+def jvp_many(
+    function: Callable[..., Arrays], xs: Arrays, directions: Sequence[Arrays]
+) -> tuple[Arrays, list[Arrays]]:
+    """Return outputs and tangents along several directions, one after the other."""
+    outs: Arrays = ()
+    found: list[Arrays] = []
+    for tangents in directions:
+        with torch.enable_grad():
+            number = torch.zeros((), dtype=xs[0].dtype, device=xs[0].device, requires_grad=True)
+            token = _number.set(number)
+            try:
+                moving = function(
+                    *(x.detach() + number * t for x, t in zip(xs, tangents, strict=True))
+                )
+                changes = [_change(out, number) for out in moving]
+            finally:
+                _number.reset(token)
+        outs = tuple(out.detach() for out in moving)
+        found.append(
+            tuple(
+                torch.zeros_like(out) if change is None else change.detach()
+                for out, change in zip(outs, changes, strict=True)
+            )
+        )
+    return outs, found
+
+
+def _change(x: Array, number: Array) -> Array | None:
+    """Return dx/de, in the graph; `None` if x does not depend on e."""
+    if not (isinstance(x, torch.Tensor) and x.is_floating_point() and x.requires_grad):
+        return None
+    weights = torch.zeros_like(x, requires_grad=True)
+    (weighed,) = torch.autograd.grad(
+        x, number, weights, create_graph=True, allow_unused=True, retain_graph=True
+    )
+    if weighed is None:
+        return None
+    (change,) = torch.autograd.grad(weighed, weights, create_graph=True, allow_unused=True)
+    return change
+
+
+def custom_jvp(
+    primal: Callable[..., Arrays],
+    rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+) -> Callable[..., Arrays]:
+    """Return a function with its own forward rule.
+
+    Values and changes are taken apart and put together here, since a `torch.autograd.Function` would run
+    the primal a second time.
+    """
+
+    def call(*xs: Array) -> Arrays:
+        parts = [unpacked(x) for x in xs]
+        if any(part.tangent is not None for part in parts):
+            outs, moved = rule(
+                tuple(part.primal for part in parts), [part.tangent for part in parts]
+            )
+            return tuple(
+                out if each is None else _forward_ad.make_dual(out, each)
+                for out, each in zip(outs, moved, strict=True)
+            )
+        number = _number.get()
+        changes = [None if number is None else _change(x, number) for x in xs]
+        if all(change is None for change in changes):
+            return tuple(primal(*xs))
+        with torch.no_grad():
+            outs, moved = rule(
+                tuple(x.detach() for x in xs),
+                [None if change is None else change.detach() for change in changes],
+            )
+        return tuple(
+            out.detach() if each is None else out.detach() + number * each.detach()
+            for out, each in zip(outs, moved, strict=True)
+        )
+
+    return call
