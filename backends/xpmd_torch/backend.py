@@ -54,6 +54,8 @@ class TorchBackend(Backend):
     def jvp(
         self, function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
     ) -> Any:
+        if derivatives.in_forward_mode():
+            return directional.jvp(function, xs, tangents)
         return derivatives.jvp(function, xs, tangents)
 
     def custom_vjp(

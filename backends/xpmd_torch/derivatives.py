@@ -105,6 +105,11 @@ def vjp(
     return tuple(_without_graph(out) for out in outs), pull
 
 
+def in_forward_mode() -> bool:
+    """Return whether forward mode is at work; PyTorch has no second one inside it."""
+    return bool(_forward_ad._current_level >= 0)
+
+
 def is_followed(value: Any) -> bool:
     """Return whether a tensor carries a gradient or a tangent."""
     if not isinstance(value, torch.Tensor):
@@ -115,12 +120,7 @@ def is_followed(value: Any) -> bool:
 def jvp(
     function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
 ) -> tuple[Arrays, tuple[Array | None, ...]]:
-    """Return outputs and tangents by forward-mode differentiation."""
-    if _forward_ad._current_level >= 0:
-        raise GradientError(
-            "Forward mode inside forward mode was asked for, which PyTorch does not have. Take one of "
-            "the two derivatives in reverse (`vjp`, `value_and_grad`)."
-        )
+    """Return outputs and tangents by forward-mode differentiation, outside of any other."""
     with forward_mode(), _forward_ad.dual_level():
         duals = [
             x if t is None else _forward_ad.make_dual(x, t)

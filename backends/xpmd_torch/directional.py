@@ -22,6 +22,34 @@ _forward_ad: Any = torch.autograd.forward_ad
 _number: ContextVar[Any] = ContextVar("number", default=None)
 
 
+def jvp(
+    function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
+) -> tuple[Arrays, tuple[Array | None, ...]]:
+    """Return outputs and tangents; `None` stands for zero and for the tangent of integers."""
+    like = next(x for x in xs if x.is_floating_point())
+    with torch.enable_grad():
+        number = torch.zeros((), dtype=like.dtype, device=like.device, requires_grad=True)
+        token = _number.set(number)
+        try:
+            moving = function(
+                *(
+                    x if t is None else x.detach() + number * t
+                    for x, t in zip(xs, tangents, strict=True)
+                )
+            )
+            changes = [_change(out, number) for out in moving]
+        finally:
+            _number.reset(token)
+    outs = tuple(out.detach() for out in moving)
+    return outs, tuple(_settled(change, out) for out, change in zip(outs, changes, strict=True))
+
+
+def _settled(change: Array | None, out: Array) -> Array | None:
+    if change is not None:
+        return change.detach()
+    return torch.zeros_like(out) if out.is_floating_point() else None
+
+
 def jvp_many(
     function: Callable[..., Arrays], xs: Arrays, directions: Sequence[Arrays]
 ) -> tuple[Arrays, list[Arrays]]:
@@ -29,23 +57,8 @@ def jvp_many(
     outs: Arrays = ()
     found: list[Arrays] = []
     for tangents in directions:
-        with torch.enable_grad():
-            number = torch.zeros((), dtype=xs[0].dtype, device=xs[0].device, requires_grad=True)
-            token = _number.set(number)
-            try:
-                moving = function(
-                    *(x.detach() + number * t for x, t in zip(xs, tangents, strict=True))
-                )
-                changes = [_change(out, number) for out in moving]
-            finally:
-                _number.reset(token)
-        outs = tuple(out.detach() for out in moving)
-        found.append(
-            tuple(
-                torch.zeros_like(out) if change is None else change.detach()
-                for out, change in zip(outs, changes, strict=True)
-            )
-        )
+        outs, moved = jvp(function, xs, tangents)
+        found.append(moved)
     return outs, found
 
 
