@@ -58,6 +58,14 @@ class TorchBackend(Backend):
             return directional.jvp(function, xs, tangents)
         return derivatives.jvp(function, xs, tangents)
 
+    def jvp_many(
+        self, function: Callable[..., Arrays], xs: Arrays, directions: Sequence[Arrays]
+    ) -> tuple[Arrays, list[Arrays]]:
+        return directional.jvp_many(function, xs, directions)
+
+    def is_followed(self, value: Any) -> bool:
+        return derivatives.is_followed(value)
+
     def custom_vjp(
         self,
         primal: Callable[..., Arrays],
