@@ -57,7 +57,8 @@ class Entrance:
         if dtype_name not in ("float32", "float64"):
             raise BackendError(f"`dtype` = {dtype_name} must be 'float32' or 'float64'.")
         chosen.check_dtype(dtype_name)
-        placed = [("coords", like), *named] if chosen.is_array(like) else named
+        unnamed = chosen.is_array(like) and not is_float_array(like)
+        placed = [("coords", like), *named] if unnamed else named
         # An array that is traced does not say where it lives.
         places = [(name, chosen.device_of(array)) for name, array in placed]
         devices = {str(place): place for _, place in places if place is not None}
@@ -90,6 +91,8 @@ class Entrance:
                 parts = [self.array(name, item) for item in value]
                 return self.backend.xp(*parts).stack(parts)
             return self.backend.asarray(value, dtype=self.dtype, device=self.device)
+        except BackendError:
+            raise
         except (TypeError, ValueError) as error:
             raise TypeError(
                 f"`{name}` = {value!r} cannot be made an array of numbers: {error}"
