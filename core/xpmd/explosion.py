@@ -44,7 +44,8 @@ def worst_atom(before: Any, after: Any) -> tuple[int, str]:
     """
     (system, forces), (broken, bad_forces) = before, after
     known = system.backend.known
-    for part in (known(broken.coords), known(broken.velocities), bad_forces):
+    # Velocities last: removing the motion of the center of mass spreads one that is not finite to all.
+    for part in (known(broken.coords), bad_forces, known(broken.velocities)):
         rows = (~(abs(part) < math.inf)).any(axis=1).nonzero()[0]
         if rows.size:
             worst = abs(forces[rows]).max(axis=1).argmax() if rows.size > 1 else 0

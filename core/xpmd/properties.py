@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from xpmd.errors import SimulationError
@@ -78,23 +79,31 @@ def temperature_of(velocities: Array, system: Any, *, xp: Any) -> Array:
 
 
 def check_forces(
-    system: Any, found: Array, neighbors: Any, *, xp: Any, step: int = 0, last_good: Any = None
+    system: Any, found: Array, neighbors: Any, *, xp: Any, step: int = 0, limit: Any = None
 ) -> None:
-    """Raise `SimulationError` if a force is not finite, saying which atoms are to blame."""
+    """Raise `SimulationError` if a force is not finite, saying which atoms are to blame.
+
+    Args:
+        limit: largest acceleration that is accepted, nm/ps^2; none if left out.
+    """
     known = system.backend.known(found)
-    if known is None or bool((abs(known) < float("inf")).all()):
+    if known is None or not known.size:
         return
-    bad = ~(abs(known) < float("inf"))
-    atom = int(bad.any(axis=1).nonzero()[0][0])
-    reason = ""
-    if system.pairwise:
-        reason = _closest_pair(system, neighbors, xp)
+    mass = system.backend.known(system.atoms.mass)
+    limit = None if limit is None else system.backend.known(limit)
+    sizes = abs(known).max(axis=1)
+    bad, fate = ~(sizes < math.inf), "is not finite"
+    if not bad.any() and mass is not None and limit is not None:
+        bad, fate = sizes > limit * mass, "would move it over half the box in one step"
+    if not bad.any():
+        return
+    atom = int(bad.nonzero()[0][sizes[bad].argmax()])
+    reason = _closest_pair(system, neighbors, xp) if system.pairwise else ""
     raise SimulationError(
-        f"The force on atom {atom} at step {step} is not finite{reason}. Look at the starting "
-        "coordinates and the units, minimize the energy first, or use a smaller time step.",
+        f"The force on atom {atom} at step {step} {fate}{reason}. Look at the starting coordinates "
+        "and the units, minimize the energy first, or use a smaller time step.",
         step=step,
         atom=atom,
-        system=last_good,
     )
 
 

@@ -7,7 +7,7 @@ numbers stopped being finite, and call reporters. Gradient strategies are writte
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from xpmd.backend import Backend
@@ -211,14 +211,18 @@ class Walk:
             sane: whether all is well.
         """
         if not sane:
-            self.watch.fail(self, chunk, before)
+            self.watch.fail(self, chunk, before, records)
         self.hold(*after)
-        for k in range(chunk.records):
-            interval = self.program.structure.interval or 0
-            row = tuple(part[k, ...] for part in records)
-            self._record(chunk.done + (k + 1) * interval, row)
+        for done, row in self.rows(chunk, records):
+            self._record(done, row)
         if chunk.record_at_end:
             self._record(chunk.done + chunk.active, self.program.snapshot(after.floats))
+
+    def rows(self, chunk: Chunk, records: Arrays) -> Iterator[tuple[int, Arrays]]:
+        """Yield the steps done and the snapshot of each record that a chunk made."""
+        interval = self.program.structure.interval or 0
+        for k in range(chunk.records):
+            yield chunk.done + (k + 1) * interval, tuple(part[k, ...] for part in records)
 
     def again(self, chunk: Chunk, floats: Arrays, keep: str | None = None) -> tuple[Arrays, Any]:
         """Go through a chunk that was gone through before."""

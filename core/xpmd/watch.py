@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpmd.errors import SimulationError
-from xpmd.explosion import worst_atom
+from xpmd.explosion import acceleration_limit, worst_atom
 from xpmd.neighbor_list import NeighborList
 from xpmd.properties import check_forces
 from xpmd.reporter import Reporter
@@ -23,10 +23,11 @@ class Watch:
     reporters: Sequence[Reporter] = ()
 
     def check_start(self, walk: Any, floats: Arrays, neighbors: NeighborList) -> None:
-        """Raise `SimulationError` if the forces of the first state are not finite."""
+        """Raise `SimulationError` if the first state has forces that no step can be taken with."""
         system = walk.program.system_at(walk.leaves, floats)
         xp = walk.backend.xp(*walk.leaves)
-        check_forces(system, floats[2], neighbors, xp=xp, step=walk.start_step)
+        limit = acceleration_limit(system, getattr(walk.simulator, "dt", None))
+        check_forces(system, floats[2], neighbors, xp=xp, step=walk.start_step, limit=limit)
 
     def report(self, walk: Any, step: int, snapshot: Arrays) -> None:
         """Show a snapshot to the reporters that are due."""
@@ -47,8 +48,10 @@ class Watch:
         for reporter in self.reporters:
             reporter.finish(step, system)
 
-    def fail(self, walk: Any, chunk: Any, floats: Arrays) -> None:
+    def fail(self, walk: Any, chunk: Any, floats: Arrays, records: Arrays) -> None:
         """Find the first step of a chunk after which the state is not sane, and raise.
+
+        Records of the steps before it are reported as if the chunk had ended there.
 
         Raises:
             SimulationError: always; holds the last good state.
@@ -70,6 +73,9 @@ class Watch:
             (system, forces), (walk.program.system_at(walk.leaves, broken), known(broken[2]))
         )
         step = walk.start_step + chunk.done + bad
+        for done, row in walk.rows(chunk, records):
+            if done < chunk.done + bad:
+                self.report(walk, walk.start_step + done, row)
         for reporter in self.reporters:
             reporter.failed(step - 1, system)
         raise SimulationError(
