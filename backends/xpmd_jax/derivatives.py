@@ -79,13 +79,24 @@ def jvp_many(
     if len(directions) == 1:
         outs, moved = jvp(function, xs, directions[0])
         return outs, [moved]
-    stacked = tuple(jnp.stack(column) for column in zip(*directions, strict=True))
+    stacked = tuple(
+        _stacked(column, x) for column, x in zip(zip(*directions, strict=True), xs, strict=True)
+    )
 
-    def along(*tangents: Array) -> tuple[Arrays, Arrays]:
+    def along(*tangents: Array | None) -> tuple[Arrays, Arrays]:
         return jvp(function, xs, tangents)
 
     outs, moved = jax.vmap(along, out_axes=(None, 0))(*stacked)
-    return outs, [tuple(part[k] for part in moved) for k in range(len(directions))]
+    return outs, [
+        tuple(None if part is None else part[k] for part in moved) for k in range(len(directions))
+    ]
+
+
+def _stacked(column: Sequence[Array | None], x: Array) -> Array | None:
+    """Return the tangents of one input along all directions, `None` if it never moves."""
+    if all(tangent is None for tangent in column):
+        return None
+    return jnp.stack([jnp.zeros_like(x) if t is None else t for t in column])
 
 
 def custom_vjp(

@@ -47,7 +47,7 @@ def _leaf_like(x: Array) -> Array:
     return leaf if tangent is None else _forward_ad.make_dual(leaf, tangent)
 
 
-def _without_graph(x: Array) -> Array:
+def without_graph(x: Array) -> Array:
     """Return a tensor as a constant of reverse mode; its forward tangent, if it has one, is kept."""
     if not x.requires_grad:
         return x
@@ -102,7 +102,7 @@ def vjp(
 
     if again:
         return outs, pull
-    return tuple(_without_graph(out) for out in outs), pull
+    return tuple(without_graph(out) for out in outs), pull
 
 
 def in_forward_mode() -> bool:
@@ -235,7 +235,7 @@ def value_and_grad(
     slopes = tuple(_slope(next(known), x) if x.is_floating_point() else None for x in xs)
     if again:
         return value, slopes, tuple(extra)
-    return _without_graph(value), slopes, tuple(_without_graph(x) for x in extra)
+    return without_graph(value), slopes, tuple(without_graph(x) for x in extra)
 
 
 def _slope(found: Array | None, x: Array) -> Array:

@@ -9,44 +9,65 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from xpmd_torch.derivatives import unpacked
+from xpmd.errors import GradientError
+from xpmd_torch.derivatives import in_forward_mode, unpacked, without_graph
 
 Array = Any
 Arrays = tuple[Any, ...]
 
 _forward_ad: Any = torch.autograd.forward_ad
-_number: ContextVar[Any] = ContextVar("number", default=None)
+
+
+class _Direction(NamedTuple):
+    """The number e that everything is a function of, and whether its results are followed on."""
+
+    number: Array
+    again: bool
+
+
+_direction: ContextVar[_Direction | None] = ContextVar("direction", default=None)
 
 
 def jvp(
     function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
 ) -> tuple[Arrays, tuple[Array | None, ...]]:
-    """Return outputs and tangents; `None` stands for zero and for the tangent of integers."""
+    """Return outputs and tangents; `None` stands for zero and for the tangent of integers.
+
+    Where another differentiation is at work around this one, outputs and tangents are followed on.
+    """
     like = next(x for x in xs if x.is_floating_point())
+    inside = in_forward_mode()
+    again = inside or any(x.requires_grad and not x.is_leaf for x in xs)
+    keep = _as_it_is if again and torch.is_grad_enabled() else without_graph
     with torch.enable_grad():
         number = torch.zeros((), dtype=like.dtype, device=like.device, requires_grad=True)
-        token = _number.set(number)
+        token = _direction.set(_Direction(number, again))
         try:
             moving = function(
                 *(
-                    x if t is None else x.detach() + number * t
+                    x if t is None else (x if again else x.detach()) + number * t
                     for x, t in zip(xs, tangents, strict=True)
                 )
             )
             changes = [_change(out, number) for out in moving]
         finally:
-            _number.reset(token)
-    outs = tuple(out.detach() for out in moving)
-    return outs, tuple(_settled(change, out) for out, change in zip(outs, changes, strict=True))
+            _direction.reset(token)
+    return tuple(keep(out) for out in moving), tuple(
+        _settled(change, out, keep) for change, out in zip(changes, moving, strict=True)
+    )
 
 
-def _settled(change: Array | None, out: Array) -> Array | None:
+def _as_it_is(x: Array) -> Array:
+    return x
+
+
+def _settled(change: Array | None, out: Array, keep: Callable[[Array], Array]) -> Array | None:
     if change is not None:
-        return change.detach()
+        return keep(change)
     return torch.zeros_like(out) if out.is_floating_point() else None
 
 
@@ -96,10 +117,19 @@ def custom_jvp(
                 out if each is None else _forward_ad.make_dual(out, each)
                 for out, each in zip(outs, moved, strict=True)
             )
-        number = _number.get()
-        changes = [None if number is None else _change(x, number) for x in xs]
+        direction = _direction.get()
+        if direction is None:
+            return tuple(primal(*xs))
+        number, again = direction
+        changes = [_change(x, number) for x in xs]
         if all(change is None for change in changes):
             return tuple(primal(*xs))
+        if again:
+            raise GradientError(
+                "A function with a derivative of its own along directions, such as a simulation, was "
+                "differentiated along a direction and then once more, which PyTorch cannot do. Take the "
+                "second derivative by strategy='finite_difference', or on another backend."
+            )
         with torch.no_grad():
             outs, moved = rule(
                 tuple(x.detach() for x in xs),

@@ -266,18 +266,93 @@ def test_jvp_is_differentiated_in_reverse(on: md.Backend, array: Make) -> None:
     close(on, found, 6 * WEIGHTS * AT)
 
 
-def test_jvp_inside_jvp_is_right_or_refused(on: md.Backend, array: Make) -> None:
+def test_jvp_inside_jvp(on: md.Backend, array: Make) -> None:
+    """The inner function closes over the outer variable too: f(y) = x y^3 with y = x."""
     ones = np.ones(3)
 
     def slope(x: Array) -> Arrays:
-        return on.jvp(lambda y: (y * y * y,), (x,), (array(ones),))[1]
+        (cube,), (along,) = on.jvp(lambda y: (x * y * y * y,), (x,), (array(ones),))
+        return cube, along
 
-    if on.name == "torch":
-        with pytest.raises(md.GradientError, match="Take one of the two derivatives in reverse"):
-            on.jvp(slope, (array(AT),), (array(ones),))
+    (cube, along), (cube_moved, along_moved) = on.jvp(slope, (array(AT),), (array(WEIGHTS),))
+    close(on, cube, AT**4)
+    close(on, along, 3 * AT**3)
+    close(on, cube_moved, 4 * AT**3 * WEIGHTS)
+    close(on, along_moved, 9 * AT**2 * WEIGHTS)
+
+
+def test_jvp_inside_jvp_by_closure_alone(on: md.Backend, array: Make) -> None:
+    """What is differentiated inside stands still outside: f(y) = x y^3 at a fixed y."""
+
+    def slope(x: Array) -> Arrays:
+        return on.jvp(lambda y: (x * y * y * y,), (array(AT),), (array(WEIGHTS),))[1]
+
+    _, (moved,) = on.jvp(slope, (array(2.0),), (array(1.0),))
+    close(on, moved, 3 * AT**2 * WEIGHTS)
+
+
+def test_several_directions(on: md.Backend, array: Make) -> None:
+    directions = [np.array([1.0, 0.0]), np.array([0.5, -2.0])]
+    outs, found = on.jvp_many(
+        polar(on), (array(R), array(PHI)), [(array(d), array(-d)) for d in directions]
+    )
+    close(on, outs[0], R * np.cos(PHI))
+    assert len(found) == len(directions)
+    for d, (dx, dy) in zip(directions, found, strict=True):
+        close(on, dx, d * np.cos(PHI) + R * np.sin(PHI) * d)
+        close(on, dy, d * np.sin(PHI) - R * np.cos(PHI) * d)
+
+
+def test_several_directions_of_integers_and_of_what_does_not_move(
+    on: md.Backend, array: Make
+) -> None:
+    rows = on.asarray([2, 0], dtype=on.capabilities.index_dtype)
+
+    def function(x: Array, rows: Array) -> Arrays:
+        return x[rows], rows + 1, array([1.0, 2.0])
+
+    directions = [(array(WEIGHTS), None), (array(AT), None)]
+    _, found = on.jvp_many(function, (array(AT), rows), directions)
+    for along, (taken, moved, still) in zip((WEIGHTS, AT), found, strict=True):
+        close(on, taken, along[[2, 0]])
+        assert moved is None
+        np.testing.assert_array_equal(on.to_numpy(still), [0.0, 0.0])
+
+
+@pytest.mark.parametrize("reverse", [True, False])
+def test_several_directions_are_differentiated_again(
+    on: md.Backend, array: Make, reverse: bool
+) -> None:
+    def changes(x: Array) -> Arrays:
+        _, found = on.jvp_many(lambda y: (y * y * y,), (x,), [(array(WEIGHTS),), (array(AT),)])
+        return found[0][0], found[1][0]
+
+    second = 6 * AT * (WEIGHTS + AT)
+    if not reverse:
+        _, (first, other) = on.jvp(changes, (array(AT),), (array([1.0, 1.0, 1.0]),))
+        close(on, first + other, second)
         return
-    _, (second,) = on.jvp(slope, (array(AT),), (array(ones),))
-    close(on, second, 6 * AT)
+
+    def loss(x: Array) -> tuple[Array, tuple[()]]:
+        first, other = changes(x)
+        return on.xp(first).sum(first + other), ()
+
+    _, (found,), _ = on.value_and_grad(loss, (array(AT),))
+    close(on, found, second)
+
+
+def test_what_is_followed(on: md.Backend, array: Make) -> None:
+    assert not on.is_followed(array(AT))
+    assert not on.is_followed(1.0)
+    seen: list[bool] = []
+
+    def look(x: Array) -> tuple[Array, tuple[()]]:
+        seen.extend((on.is_followed(x * 2.0), on.is_followed(on.stop_gradient(x))))
+        return on.xp(x).sum(x), ()
+
+    on.value_and_grad(look, (array(AT),))
+    on.jvp(lambda x: (look(x)[0],), (array(AT),), (array(WEIGHTS),))
+    assert seen == [True, False, True, False]
 
 
 # -- value_and_grad -----------------------------------------------------------------------------
