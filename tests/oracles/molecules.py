@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,9 @@ CELLS = {
 CUTOFF, ACTIVATION, LIST_CUTOFF = 1.1, 0.8, 1.25
 
 
-def _no_terms(atoms: int) -> Any:
-    return field(default_factory=lambda: np.zeros((0, atoms), dtype=int))
-
-
-def _no_values() -> Any:
-    return field(default_factory=lambda: np.zeros(0))
+def _empty(atoms: int | None = None) -> Numbers:
+    """Return no values, or no terms of so many atoms."""
+    return np.zeros(0) if atoms is None else np.zeros((0, atoms), dtype=int)
 
 
 @dataclass(frozen=True)
@@ -46,21 +43,21 @@ class Molecules:
     charge: Numbers
     sigma: Numbers
     epsilon: Numbers
-    bonds: Numbers = _no_terms(2)
-    bond_k: Numbers = _no_values()
-    bond_r0: Numbers = _no_values()
-    angles: Numbers = _no_terms(3)
-    angle_k: Numbers = _no_values()
-    angle_theta0: Numbers = _no_values()
-    torsions: Numbers = _no_terms(4)
-    periodicity: Numbers = _no_values()
-    phase: Numbers = _no_values()
-    torsion_k: Numbers = _no_values()
-    exclusions: Numbers = _no_terms(2)  # the special pairs among them
-    special: Numbers = _no_terms(2)
-    special_charge: Numbers = _no_values()  # products of two charges
-    special_sigma: Numbers = _no_values()
-    special_epsilon: Numbers = _no_values()
+    bonds: Numbers = field(default_factory=partial(_empty, 2))
+    bond_k: Numbers = field(default_factory=_empty)
+    bond_r0: Numbers = field(default_factory=_empty)
+    angles: Numbers = field(default_factory=partial(_empty, 3))
+    angle_k: Numbers = field(default_factory=_empty)
+    angle_theta0: Numbers = field(default_factory=_empty)
+    torsions: Numbers = field(default_factory=partial(_empty, 4))
+    periodicity: Numbers = field(default_factory=_empty)
+    phase: Numbers = field(default_factory=_empty)
+    torsion_k: Numbers = field(default_factory=_empty)
+    exclusions: Numbers = field(default_factory=partial(_empty, 2))  # the special pairs among them
+    special: Numbers = field(default_factory=partial(_empty, 2))
+    special_charge: Numbers = field(default_factory=_empty)  # products of two charges
+    special_sigma: Numbers = field(default_factory=_empty)
+    special_epsilon: Numbers = field(default_factory=_empty)
 
     def boundary(self) -> md.Boundary:
         if self.vectors is None:
