@@ -23,7 +23,12 @@ def concrete(value: Any) -> Any:
         value = detach()
     to_list = getattr(value, "tolist", None)
     try:
-        return to_list() if to_list is not None else float(value)
+        if to_list is not None:
+            return to_list()
+        if getattr(value, "shape", ()):
+            # The standard knows no `tolist`.
+            return concrete([value[k, ...] for k in range(value.shape[0])])
+        return float(value)
     except Exception:
         # Each library has its own error for "this is a tracer"; all mean that nothing is known.
         return None

@@ -142,16 +142,16 @@ class Entrance:
         if name in dimension_of and not isinstance(value, dict):
             value = magnitude(value, dimension_of[name], self.units, name=name)
         if isinstance(value, dict):
-            return {key: self.tree(str(key), part, dimension_of) for key, part in value.items()}
-        if isinstance(value, tuple):
-            parts = tuple(self.tree(name, part, dimension_of) for part in value)
-            same = all(new is old for new, old in zip(parts, value, strict=True))
-            if same:
+            changed = {key: self.tree(str(key), part, dimension_of) for key, part in value.items()}
+            return value if all(changed[key] is value[key] for key in value) else changed
+        if isinstance(value, tuple) or (
+            isinstance(value, list) and not _is_vector(value, self.backend)
+        ):
+            parts = [self.tree(name, part, dimension_of) for part in value]
+            if all(new is old for new, old in zip(parts, value, strict=True)):
                 return value
             # A named tuple takes its fields one by one.
-            return type(value)(*parts) if hasattr(value, "_fields") else parts
-        if isinstance(value, list) and not _is_vector(value, self.backend):
-            return [self.tree(name, part, dimension_of) for part in value]
+            return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
         return self.array(name, value)
 
 
