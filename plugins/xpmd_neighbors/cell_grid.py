@@ -171,38 +171,35 @@ def _ranges(
 ) -> tuple[Ranges, bool]:
     """Return the ranges of candidates, and whether each pair is seen from one end only."""
     *across, along = axes
-    span = 2 * FINENESS + 1
     used = [backend.known(axis.used) if axis.repeats else axis.most for axis in axes]
     ahead = (
         ahead
         and all(count is not None for count in used)
         and all(not a.repeats or n >= 3 for a, n in zip(across, used[:-1], strict=True))
-        and (not along.repeats or used[-1] > span)
+        and (not along.repeats or used[-1] > 2 * FINENESS + 1)
     )
     own = (0,) * len(across)
-    rows: list[tuple[Array, ...]] = []
-    for offset in itertools.product(*(_steps(axis) for axis in across)):
-        if ahead and offset < own:
-            continue
-        column, exists = xp.zeros_like(along.place), along.place >= 0
-        for axis, step in zip(across, offset, strict=True):
-            place, there = _moved(axis, step, xp)
-            column, exists = column * axis.most + place, exists & there
-        base = column * along.most
-        start, stop = starts[base], starts[base + along.most]
-        if ahead and offset == own:
-            atoms = backend.asarray(
-                range(along.place.shape[0]),
-                dtype=backend.capabilities.index_dtype,
-                device=backend.device_of(along.place),
-            )
-            first, count = _slabs(along, 0, FINENESS, base, starts, xp)
-            count = count - (atoms + 1 - first)
-            first = atoms + 1
-        else:
-            first, count = _slabs(along, -FINENESS, FINENESS, base, starts, xp)
-        rows.append((first, xp.where(exists, count, xp.zeros_like(count)), start, stop))
-    return Ranges(*(xp.stack(row, axis=1) for row in zip(*rows, strict=True))), ahead
+    offsets = list(itertools.product(*(_steps(axis) for axis in across)))
+    if ahead:
+        offsets = [each for each in offsets if each >= own]
+    device, kind = backend.device_of(starts), backend.capabilities.index_dtype
+    column, exists = xp.zeros_like(along.place)[:, None], (along.place >= 0)[:, None]
+    for axis, steps in zip(across, zip(*offsets, strict=True), strict=True):
+        place, there = _moved(axis, backend.asarray(steps, dtype="int32", device=device), xp)
+        column, exists = column * axis.most + place, exists & there
+    below = [0 if ahead and each == own else FINENESS for each in offsets]
+    base = column * along.most
+    start, stop = starts[base], starts[base + along.most]
+    first, count = _slabs(
+        along, backend.asarray(below, dtype="int32", device=device), base, starts, xp
+    )
+    if ahead:
+        # In its own column an atom sees those that come after it.
+        atoms = backend.asarray(range(along.place.shape[0]), dtype=kind, device=device)[:, None]
+        behind = backend.asarray([each == own for each in offsets], dtype="bool", device=device)
+        count = xp.where(behind, count - (atoms + 1 - first), count)
+        first = xp.where(behind, atoms + 1, first)
+    return Ranges(first, xp.where(exists, count, xp.zeros_like(count)), start, stop), ahead
 
 
 def _steps(axis: _Axis) -> tuple[int, ...]:
@@ -211,36 +208,34 @@ def _steps(axis: _Axis) -> tuple[int, ...]:
     return (0, 1) if axis.most == 2 and axis.repeats else (-1, 0, 1)
 
 
-def _moved(axis: _Axis, step: int, xp: Any) -> tuple[Array, Array]:
-    """Return the cell a step away, and whether there is one that no other step leads to."""
-    place = axis.place + step
-    if not axis.repeats:
+def _moved(axis: _Axis, steps: Array, xp: Any) -> tuple[Array, Array]:
+    """Return the cells some steps away, and whether each exists and no other step leads to it."""
+    here = axis.place[:, None]
+    place = here + steps
+    if axis.repeats:
+        # With one cell in use all steps lead to it, with two a step back leads where one ahead does.
+        there = axis.used > xp.where(steps < 0, xp.full_like(steps, 2), steps)
+        place = xp.where(place < 0, place + axis.used, place)
+        place = xp.where(place >= axis.used, place - axis.used, place)
+    else:
         there = (place >= 0) & (place < axis.most)
-        return xp.where(there, place, axis.place), there
-    # With one cell in use all steps lead to it, with two a step back leads where one ahead does.
-    there = (axis.used > (0, 1, 2)[step]) & (axis.place >= 0)
-    place = xp.where(place < 0, place + axis.used, place)
-    place = xp.where(place >= axis.used, place - axis.used, place)
-    return xp.where(there, place, axis.place), there
+    return xp.where(there, place, here), there
 
 
-def _slabs(
-    axis: _Axis, below: int, above: int, base: Array, starts: Array, xp: Any
-) -> tuple[Array, Array]:
-    """Return the first place and the number of atoms from some slabs below to some above."""
-    low, high = axis.place + below, axis.place + above
+def _slabs(axis: _Axis, below: Array, base: Array, starts: Array, xp: Any) -> tuple[Array, Array]:
+    """Return the first place and the number of atoms from some slabs below to the last in reach."""
+    low, high = axis.place[:, None] - below, axis.place[:, None] + FINENESS
     if not axis.repeats:
         low = xp.where(low > 0, low, xp.zeros_like(low))
         high = xp.where(high < axis.most, high, xp.full_like(high, axis.most - 1))
         first = starts[base + low]
         return first, starts[base + high + 1] - first
     start, stop = starts[base], starts[base + axis.most]
-    whole = axis.used <= above - below + 1
+    whole = axis.used <= below + FINENESS + 1
     low = xp.where(low < 0, low + axis.used, low)
     high = xp.where(high >= axis.used, high - axis.used, high)
     # Where the whole column is in reach its slabs are not looked at.
     low = xp.where(whole, xp.zeros_like(low), low)
     high = xp.where(whole, axis.used - 1, high)
     first, end = starts[base + low], starts[base + high + 1]
-    around = xp.where(low <= high, end - first, (stop - first) + (end - start))
-    return first, around
+    return first, xp.where(low <= high, end - first, (stop - first) + (end - start))

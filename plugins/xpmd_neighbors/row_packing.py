@@ -45,10 +45,11 @@ def packed(mask: Array, capacity: int, *, backend: Backend, xp: Any) -> tuple[Ar
     count = _Bits(words).total
     until = xp.cumulative_sum(count, axis=1, dtype=xp.int32)
     slots = backend.asarray(range(capacity), dtype="int32", device=device)
-    # Which word: as many as end before the wanted place.
-    full = xp.astype(until[:, None, :] <= slots[None, :, None], xp.int32)
-    word = xp.sum(full, axis=2, dtype=xp.int32)
-    word = xp.where(word < n_words, word, xp.full_like(word, n_words - 1))
+    # Which word: as many as end before the wanted place. One by one, since a sum over an axis that
+    # runs fastest is slower.
+    word = xp.zeros_like(slots[None, :] + until[:, :1])
+    for k in range(n_words - 1):
+        word = word + xp.astype(until[:, k : k + 1] <= slots[None, :], xp.int32)
     rows = backend.asarray(range(n_rows), dtype="int32", device=device)
     flat = rows[:, None] * n_words + word
     held = xp.reshape(words, (-1,))[flat]
