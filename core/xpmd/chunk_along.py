@@ -45,24 +45,24 @@ def start_along(
     """
     backend = program.backend
     xp = backend.xp(*leaves)
-    held: list[Arrays] = []
+    plain, _ = program.components(leaves)
+
+    def listed(coords: Array, lists: Arrays) -> Arrays:
+        neighbors = build_neighbors(plain, coords, program.structure.plan, xp=xp)
+        return program.flat_lists(neighbors)
 
     def run(*values: Array) -> Arrays:
         changed = program.with_leaves(leaves, places, values)
         state, system = prepared(program, fresh, changed)
-
-        def listed(coords: Array) -> Arrays:
-            plain, _ = program.components(leaves)
-            neighbors = build_neighbors(plain, coords, program.structure.plan, xp=xp)
-            held.append(program.flat_lists(neighbors))
-            return held[-1]
-
         forces = forces_along(program, leaves, places, system, listed)
-        return flat_floats(state._replace(forces=forces(state.coords)))
+        found, lists = forces(state.coords, ())
+        return (*flat_floats(state._replace(forces=found)), *lists)
 
     values = tuple(leaves[place] for place in places)
-    floats, change = backend.jvp(run, values, directions)
-    return ChunkState(floats, held[-1]), change
+    outs, changes = backend.jvp(run, values, directions)
+    # Coordinates, velocities, forces and box; nothing is remembered before the first step.
+    n_floats = 3 + program.n_box
+    return ChunkState(tuple(outs[:n_floats]), tuple(outs[n_floats:])), tuple(changes[:n_floats])
 
 
 def forces_along(
@@ -70,14 +70,17 @@ def forces_along(
     leaves: Arrays,
     places: tuple[int, ...],
     system: Any,
-    listed: Callable[[Array], Arrays],
-) -> Callable[[Array], Array]:
+    listed: Callable[[Array, Arrays], Arrays],
+) -> Callable[[Array, Arrays], tuple[Array, Arrays]]:
     """Return the total force as a primitive whose change is that of `force_jvp`.
 
     Args:
         leaves: plain ones.
         system: with the leaves that change, and the box of its state.
-        listed: a neighbor list for plain coordinates.
+        listed: a neighbor list for plain coordinates, from the one before.
+
+    Returns:
+        A function of coordinates and a neighbor list that gives the forces and a list that holds.
     """
     backend = program.backend
     mapped, spec = flatten(system)
@@ -86,26 +89,31 @@ def forces_along(
     used = sorted({*used, *(program.box_places if places else ())})
     plain = [backend.stop_gradient(leaf) for leaf in mapped]
 
-    def rule(xs: Arrays, tangents: Sequence[Array | None]) -> tuple[Arrays, Arrays]:
+    def rule(
+        xs: Arrays, tangents: Sequence[Array | None]
+    ) -> tuple[Arrays, tuple[Array | None, ...]]:
         coords, *values = xs
+        lists = listed(coords, tuple(values[len(used) :]))
         held = list(plain)
-        for k, value in zip(used, values, strict=True):
-            held[k] = value
-        whole = unflatten(spec, held)
         change: list[Array | None] = [None] * len(mapped)
-        for k, tangent in zip(used, tangents[1:], strict=True):
-            change[k] = tangent
+        for k, value, tangent in zip(used, values, tangents[1:], strict=False):
+            held[k], change[k] = value, tangent
+        whole = unflatten(spec, held)
         xp = backend.xp(coords)
         moved = xp.zeros_like(coords) if tangents[0] is None else tangents[0]
-        neighbors = program.neighbors(listed(coords))
-        forces, along = force_jvp(whole, coords, neighbors, moved, change)
-        return (forces,), (along,)
+        forces, along = force_jvp(whole, coords, program.neighbors(lists), moved, change)
+        return (forces, *lists), (along, *(None for _ in lists))
 
     def primal(coords: Array, *values: Array) -> Arrays:
         return rule((coords, *values), [None] * (1 + len(values)))[0]
 
     primitive = backend.custom_jvp(primal, rule)
-    return lambda coords: primitive(coords, *(mapped[k] for k in used))[0]
+
+    def forces(coords: Array, lists: Arrays) -> tuple[Array, Arrays]:
+        found, *after = primitive(coords, *(mapped[k] for k in used), *lists)
+        return found, tuple(after)
+
+    return forces
 
 
 def advance_along(
@@ -136,27 +144,32 @@ def advance_along(
     def body(k: Any, carry: Arrays) -> Arrays:
         sane, *rest = carry
         floats, moving = tuple(rest[:n_floats]), tuple(rest[n_floats : 2 * n_floats])
-        held = [tuple(rest[2 * n_floats :])]
         _, with_box = program.state(floats, plain_system)
 
-        def listed(coords: Array) -> Arrays:
-            held[0] = kept_up(program, held[0], with_box, coords, t0 + k, xp)
-            return held[0]
+        def listed(coords: Array, lists: Arrays) -> Arrays:
+            return kept_up(program, lists, with_box, coords, t0 + k, xp)
 
         def step(*xs: Array) -> Arrays:
             changed = program.with_leaves(leaves, places, xs[n_floats:])
             initial, simulator = program.components(changed)
             now, system = program.state(xs[:n_floats], initial)
-            forces = forces_along(program, leaves, places, system, listed)
+            with_lists = forces_along(program, leaves, places, system, listed)
+            held = [tuple(rest[2 * n_floats :])]
+
+            def forces(coords: Array) -> Array:
+                found, held[0] = with_lists(coords, held[0])
+                return found
+
             noise = program.noise(simulator, plain_system, keys, t0 + k)
             after, _ = simulator.step(now, forces, system, t0 + k, noise, xp=backend.xp(*xs))
-            return flat_floats(after)
+            return (*flat_floats(after), *held[0])
 
-        floats, moving = backend.jvp(step, (*floats, *values), (*moving, *directions))
+        outs, changes = backend.jvp(step, (*floats, *values), (*moving, *directions))
+        floats, moving = tuple(outs[:n_floats]), tuple(changes[:n_floats])
         limit = acceleration_limit(with_box, dt)
         if limit is not None:
             sane = sane & (largest_acceleration(floats[2], with_box) < limit)
-        return (sane, *floats, *moving, *held[0])
+        return (sane, *floats, *moving, *outs[n_floats:])
 
     sane = backend.asarray(True, dtype="bool", device=backend.device_of(keys))
     carry: Arrays = (sane, *state.floats, *change, *state.lists)

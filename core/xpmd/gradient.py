@@ -45,9 +45,9 @@ def value_and_grad(
         jit: compile the whole loss, on backends that can.
 
     Returns:
-        A function of `(params, *rest)` returning `(value, gradient)`, or `((value, aux), gradient)`;
-        `params` is a number, an array, or any nesting of dicts, lists, tuples and components of them,
-        and the gradient has the same structure.
+        A function of `(params, *rest)`, and of what else the loss takes by keyword, returning
+        `(value, gradient)`, or `((value, aux), gradient)`. `params` is a number, an array, or any
+        nesting of dicts, lists, tuples and components of them; the gradient has the same structure.
 
     Raises:
         GradientError: the loss depends on none of the parameters through a differentiable path.
@@ -55,9 +55,10 @@ def value_and_grad(
     compiled: dict[Any, Any] = {}
 
     @functools.wraps(loss)
-    def evaluated(params: Any, *rest: Any) -> Any:
+    def evaluated(params: Any, *rest: Any, **options: Any) -> Any:
         chosen = resolve_strategy(strategy)
-        entrance = _entrance(loss, params, rest, backend)
+        called = functools.partial(loss, **options) if options else loss
+        entrance = _entrance(called, params, rest, backend)
         leaves, spec = flatten(params)
         arrays = tuple(
             entrance.array(f"params[{k}]", _as_float(leaf)) for k, leaf in enumerate(leaves)
@@ -67,7 +68,7 @@ def value_and_grad(
         kept: dict[str, Any] = {}
 
         def flat_loss(*values: Array) -> tuple[Array, tuple[Array, ...]]:
-            result = loss(unflatten(spec, values), *rest)
+            result = called(unflatten(spec, values), *rest)
             value, aux = _split(result, has_aux)
             extra, kept["spec"] = flatten(aux)
             kept["static"] = [None if entrance.backend.is_array(x) else x for x in extra]
@@ -106,8 +107,8 @@ def grad(
     both = value_and_grad(loss, strategy, **options)
 
     @functools.wraps(loss)
-    def gradient(params: Any, *rest: Any) -> Any:
-        found, slope = both(params, *rest)
+    def gradient(params: Any, *rest: Any, **named: Any) -> Any:
+        found, slope = both(params, *rest, **named)
         return (slope, found[1]) if options.get("has_aux") else slope
 
     return gradient

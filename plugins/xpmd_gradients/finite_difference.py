@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,14 +27,16 @@ class FiniteDifference(LossStrategy):
     Noise depends on the seed alone, so all runs of a stochastic simulation see the same numbers.
 
     Args:
-        step: step relative to max(|p|, 1); chosen from precision and order if left out.
-        order: order of accuracy, 2, 4 or 6.
+        step: step relative to |p|, or to the root mean square of the array that p is in, if larger;
+            chosen from precision and order if left out.
+        order: order of accuracy, 2, 4 or 6; 4 and 6 are the Richardson extrapolations of 2.
     """
 
     step: float | None = static(default=None)
     order: int = static(default=4)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.order not in _STENCILS:
             raise ValueError(f"`order` = {self.order} must be one of {sorted(_STENCILS)}.")
         if self.step is not None and not self.step > 0:
@@ -65,9 +68,12 @@ class FiniteDifference(LossStrategy):
         relative = self.step if self.step is not None else epsilon ** (1.0 / max(self.order, 3))
         places = xp.arange(size, device=backend.device_of(param))
         numbers = backend.known(flat).tolist()
+        # A number of zero in an array of others gets a step of their size.
+        mean_square = sum(x * x for x in numbers) / max(size, 1)
+        size_of_all = math.sqrt(mean_square) or 1.0
         slopes = []
         for k in range(size):
-            h = relative * max(abs(numbers[k]), 1.0)
+            h = relative * max(abs(numbers[k]), size_of_all)
             here = xp.astype(places == k, param.dtype)
             total: Array = 0.0
             for offset, weight in _STENCILS[self.order]:
