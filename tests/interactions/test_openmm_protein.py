@@ -190,7 +190,17 @@ def test_what_openmm_made_of_it() -> None:
 
 
 @pytest.mark.parametrize("term", TERMS)
-def test_terms(term: str, on: md.Backend) -> None:
+def test_terms(term: str) -> None:
+    hold_term(term, md.backend("numpy"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("term", TERMS)
+def test_terms_on_every_backend(term: str, on: md.Backend) -> None:
+    hold_term(term, on)
+
+
+def hold_term(term: str, on: md.Backend) -> None:
     molecules = protein().molecules
     reference.hold(molecules.system(on, *TERMS[term][0](molecules)), term_reference(term))
 
