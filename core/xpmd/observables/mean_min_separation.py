@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from xpmd.backend import backend_of
 from xpmd.boundary import Boundary
+from xpmd.observables.length import root, squared_length
+from xpmd.observables.positions import positions
 
 Array = Any
 
 
-def mean_min_separation(coords: Array, boundary: Boundary) -> Array:
+def mean_min_separation(coords: Any, boundary: Boundary | None = None) -> Array:
     """Return mean_i min_j |x_i - x_j| under the minimum image, nm; differentiable.
 
+    Neighbors equally near share the derivative; it is 0 for atoms in the same place.
+
     Args:
-        coords: positions `(n, d)`, nm, at least two.
+        coords: positions `(n, d)`, nm, at least two; or a System.
+        boundary: the box of an array of positions; open space if left out.
+
+    Raises:
+        ValueError: there are fewer than two atoms.
     """
-    xp = backend_of(coords).xp(coords)
-    n_atoms = coords.shape[0]
+    where = positions(coords, boundary)
+    xp, n_atoms = where.xp, where.n_atoms
     if n_atoms < 2:
         raise ValueError(f"`coords` holds {n_atoms} atom(s); a separation needs two.")
-    parts = [coords[:, k] for k in range(boundary.dimensions)]
-    nearest = boundary.nearest([p[:, None] - p[None, :] for p in parts], xp=xp)
-    squared = sum(part * part for part in nearest)
-    # The distance of an atom to itself is masked before the root, whose slope at 0 is infinite.
-    itself = xp.eye(n_atoms, dtype=coords.dtype, device=coords.device) > 0
-    far = xp.max(squared) + 1.0 + xp.zeros_like(squared)
-    return xp.mean(xp.sqrt(xp.min(xp.where(itself, far, squared), axis=1)))
+    parts = where.components()
+    squared = squared_length(
+        where.nearest([xp.expand_dims(p, axis=1) - xp.expand_dims(p, axis=0) for p in parts])
+    )
+    index = where.index("atoms", list(range(n_atoms)))
+    itself = xp.expand_dims(index, axis=1) == xp.expand_dims(index, axis=0)
+    far = where.backend.stop_gradient(xp.max(squared)) + 1.0 + xp.zeros_like(squared)
+    return xp.mean(root(xp.min(xp.where(itself, far, squared), axis=1), xp=xp))
