@@ -45,7 +45,9 @@ def angle(points: Sequence[Vector], boundary: Any, *, xp: Any) -> tuple[Array, l
     along_u, along_v = inverse * _safe_inverse(uu, xp), inverse * _safe_inverse(vv, xp)
     slope_u = [(a * uv - b * uu) * along_u for a, b in zip(u, v, strict=True)]
     slope_v = [(b * uv - a * vv) * along_v for a, b in zip(u, v, strict=True)]
-    return xp.atan2(area, uv), [Arm(1, 0, u, slope_u), Arm(1, 2, v, slope_v)]
+    # An arm of no length makes no angle; 0 is as good, and has a derivative where atan2(0, 0) has none.
+    cosine = xp.where((area > 0) | (uv != 0), uv, xp.ones_like(uv))
+    return xp.atan2(area, cosine), [Arm(1, 0, u, slope_u), Arm(1, 2, v, slope_v)]
 
 
 def dihedral(points: Sequence[Vector], boundary: Any, *, xp: Any) -> tuple[Array, list[Arm]]:
