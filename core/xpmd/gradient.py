@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
 from typing import Any
+
+import optree
 
 from xpmd.array_search import arrays_in, is_float_array
 from xpmd.backend import Backend
@@ -17,7 +20,7 @@ from xpmd.gradient_strategy import (
     active_strategy,
     resolve_strategy,
 )
-from xpmd.module import flatten, unflatten
+from xpmd.module import NAMESPACE, Module, flatten, unflatten
 from xpmd.system import BackendFound, probing
 from xpmd.units import molar
 
@@ -59,38 +62,54 @@ def value_and_grad(
         chosen = resolve_strategy(strategy)
         called = functools.partial(loss, **options) if options else loss
         entrance = _entrance(called, params, rest, backend)
-        leaves, spec = flatten(params)
+        on = entrance.backend
+        leaves, spec = flatten(_with_fixed_indices(params, entrance))
+        fixed = [leaf for leaf in leaves if isinstance(leaf, _Fixed)]
         arrays = tuple(
-            entrance.array(f"params[{k}]", _as_float(leaf)) for k, leaf in enumerate(leaves)
+            entrance.array(f"params[{k}]", _as_float(leaf))
+            for k, leaf in enumerate(leaves)
+            if not isinstance(leaf, _Fixed)
         )
         if not arrays:
             raise GradientError("`params` holds no numbers to differentiate with respect to.")
         kept: dict[str, Any] = {}
 
-        def flat_loss(*values: Array) -> tuple[Array, tuple[Array, ...]]:
-            result = called(unflatten(spec, values), *rest)
+        def restored(values: Iterable[Any], constants: Iterable[Any]) -> Any:
+            values, constants = iter(values), iter(constants)
+            pick = (next(constants if isinstance(leaf, _Fixed) else values) for leaf in leaves)
+            return unflatten(spec, list(pick))
+
+        def flat_loss(arguments: Any, *values: Array) -> tuple[Array, tuple[Array, ...]]:
+            constants, others, named = arguments
+            result = loss(restored(values, constants), *others, **named)
             value, aux = _split(result, has_aux)
             extra, kept["spec"] = flatten(aux)
-            kept["static"] = [None if entrance.backend.is_array(x) else x for x in extra]
-            return _scalar(value), tuple(x for x in extra if entrance.backend.is_array(x))
+            kept["static"] = [None if on.is_array(x) else x for x in extra]
+            return _scalar(value), tuple(x for x in extra if on.is_array(x))
 
+        arguments = ([leaf.value for leaf in fixed], rest, options)
         token = active_strategy.set(chosen)
         try:
             if isinstance(chosen, LossStrategy):
-                found = chosen.value_and_grad(entrance.backend, flat_loss, arrays)
-            elif jit and entrance.backend.capabilities.jit:
-                key = (entrance.backend.name, spec)
+                found = chosen.value_and_grad(on, functools.partial(flat_loss, arguments), arrays)
+            elif jit and on.capabilities.jit:
+                dynamic, rebuild, key = _split_arguments(arguments)
+                key = (on.name, spec, key)
                 if key not in compiled:
-                    on = entrance.backend
-                    compiled[key] = on.jit(lambda *xs: on.value_and_grad(flat_loss, xs)), kept
+
+                    def whole(dynamic: list[Any], *xs: Array) -> Any:
+                        return on.value_and_grad(functools.partial(flat_loss, rebuild(dynamic)), xs)
+
+                    compiled[key] = on.jit(whole), kept
                 function, kept = compiled[key]
-                found = function(*arrays)
+                found = function(dynamic, *arrays)
             else:
-                found = entrance.backend.value_and_grad(flat_loss, arrays)
+                found = on.value_and_grad(functools.partial(flat_loss, arguments), arrays)
         finally:
             active_strategy.reset(token)
         value, gradients, extra = found
-        gradient = unflatten(spec, list(gradients))
+        nothing = [on.xp(leaf.value).zeros_like(leaf.value) for leaf in fixed]
+        gradient = restored(gradients, nothing)
         if not has_aux:
             return value, gradient
         rest_of_aux = iter(extra)
@@ -134,6 +153,55 @@ def _entrance(
     finally:
         probing.reset(token)
     return Entrance(backend_named("numpy"), "float64", None, molar, False)
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """What names atoms in a component among the parameters: no parameter itself."""
+
+    value: Any
+
+
+def _with_fixed_indices(tree: Any, entrance: Entrance) -> Any:
+    """Return parameters in which the indices of components are marked."""
+
+    def visited(node: Any) -> Any:
+        if not isinstance(node, Module):
+            return node
+        changes: dict[str, Any] = {}
+        for name in node._dynamic_names:
+            value = getattr(node, name)
+            if name not in node._index_names:
+                changes[name] = _with_fixed_indices(value, entrance)
+            elif value is not None:
+                changes[name] = _Fixed(entrance.integers(name, value))
+        return node.with_fields(**changes)
+
+    is_leaf: Any = lambda node: isinstance(node, Module)  # noqa: E731
+    return optree.tree_map(visited, tree, is_leaf=is_leaf, namespace=NAMESPACE)
+
+
+def _split_arguments(arguments: Any) -> tuple[list[Any], Callable[[list[Any]], Any], Any]:
+    """Return the arrays among arguments, how to put arrays in their place, and a key for the rest.
+
+    Compiled code is specialised on everything that is no array.
+    """
+    leaves, spec = flatten(arguments)
+    is_array = [hasattr(leaf, "dtype") for leaf in leaves]
+    others = [leaf for leaf, flag in zip(leaves, is_array, strict=True) if not flag]
+    for each in others:
+        if not isinstance(each, Hashable):
+            raise TypeError(
+                f"With `jit` the loss was given {each!r}; beside `params` it may take arrays, and what "
+                "can be hashed, such as numbers and strings."
+            )
+
+    def rebuilt(arrays: list[Any]) -> Any:
+        new, old = iter(arrays), iter(others)
+        return unflatten(spec, [next(new if flag else old) for flag in is_array])
+
+    arrays = [leaf for leaf, flag in zip(leaves, is_array, strict=True) if flag]
+    return arrays, rebuilt, (spec, tuple((type(each), each) for each in others))
 
 
 def _as_float(leaf: Any) -> Any:
