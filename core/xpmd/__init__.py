@@ -29,7 +29,12 @@ from xpmd.errors import (
 from xpmd.exclusions import Exclusions, bonded_pairs
 from xpmd.general import GeneralInteraction
 from xpmd.gradient import grad, value_and_grad
-from xpmd.gradient_strategy import GradientStrategy, LossStrategy, TrajectoryStrategy
+from xpmd.gradient_strategy import (
+    EnsembleStrategy,
+    GradientStrategy,
+    LossStrategy,
+    TrajectoryStrategy,
+)
 from xpmd.minimize import minimize
 from xpmd.module import Module, indices, static
 from xpmd.neighbor_finder import CutoffNeighborFinder, NeighborFinder
@@ -100,6 +105,7 @@ __all__ = [
     "Cutoff",
     "CutoffNeighborFinder",
     "DistanceCutoff",
+    "EnsembleStrategy",
     "Exclusions",
     "GeneralInteraction",
     "GradientError",

@@ -7,13 +7,14 @@ loss, in which `simulate` then takes its plain path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from xpmd.backend import Backend
 from xpmd.chunk_backward import Tempering
 from xpmd.concrete import require_positive
+from xpmd.ensemble import EnsembleBack
 from xpmd.module import Module
 from xpmd.program import LONGEST_CHUNK
 from xpmd.walk import Walk, WalkBack
@@ -71,6 +72,35 @@ class TrajectoryStrategy(GradientStrategy):
 
         Args:
             back: the way back, which knows the cotangents of the outputs.
+            kept: what `forward` returned.
+        """
+        raise NotImplementedError
+
+
+class EnsembleStrategy(GradientStrategy):
+    """Base of the strategies that differentiate averages over noise, not trajectories.
+
+    The derivative enters where records are averaged, `Result.average`; anything else that a loss makes
+    of coordinates and velocities raises `GradientError`.
+    """
+
+    def run(self, walk: Walk) -> Arrays:
+        """Go along the trajectory; return its first state."""
+        first = floats = walk.begin()
+        for chunk in walk.chunks:
+            floats, _ = walk.advance(chunk, floats)
+        walk.finish(floats)
+        return first
+
+    def forward(self, walk: Walk) -> tuple[Arrays, Sequence[float], Any]:
+        """Return the outputs of a walk, the weight of each record, and what the way back needs."""
+        raise NotImplementedError
+
+    def backward(self, back: EnsembleBack, kept: Any) -> list[Array | None]:
+        """Return a cotangent for each leaf from those of the records' log-densities.
+
+        Args:
+            back: the way back, which knows them.
             kept: what `forward` returned.
         """
         raise NotImplementedError

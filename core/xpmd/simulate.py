@@ -13,6 +13,7 @@ from xpmd.concrete import require_whole
 from xpmd.entry import Entrance
 from xpmd.errors import BackendError
 from xpmd.gradient_strategy import (
+    EnsembleStrategy,
     GradientStrategy,
     LossStrategy,
     TrajectoryStrategy,
@@ -101,11 +102,19 @@ def simulate(
         watch=Watch(shown),
         strategy=strategy if isinstance(strategy, TrajectoryStrategy) else None,
         plan_hint=plan_neighbors(system, system.coords),
+        ensemble=strategy if isinstance(strategy, EnsembleStrategy) else None,
     )
     run = trajectory.primal
     if trajectory.strategy is not None:
         run = backend.custom_vjp(
             trajectory.primal, trajectory.forward, trajectory.backward, selective=True
+        )
+    elif trajectory.ensemble is not None:
+        run = backend.custom_vjp(
+            trajectory.sampled,
+            trajectory.sampled_forward,
+            trajectory.sampled_backward,
+            selective=True,
         )
     elif isinstance(strategy, LossStrategy) and strategy.forward_mode:
         run = backend.custom_jvp(trajectory.primal, trajectory.along)
@@ -118,11 +127,31 @@ def simulate(
     n_box = len(flatten(system.boundary)[0])
     end = _at(system, box_spec, outputs[: 2 + n_box])
     records = outputs[2 + n_box :]
-    observations = {
-        name: _observed(name, each, system, box_spec, records, interval or 1)
-        for name, each in observe.items()
-    }
-    return Result(end, observations, int(start_step) + int(n_steps))
+    sampled: tuple[Array, ...] = ()
+    if trajectory.ensemble is not None:
+        records, sampled = records[:-2], tuple(records[-2:])
+
+    def observed(name: str, of: Sequence[Array]) -> Array:
+        return _observed(name, observe[name], system, box_spec, of, interval or 1)
+
+    def average(name: str) -> Array:
+        rows = observed(name, [backend.stop_gradient(part) for part in records])
+        stride = observe[name].every // (interval or 1)
+        return _sampled_average(rows, sampled[0][::stride], sampled[1][::stride], backend)
+
+    observations = {name: observed(name, records) for name in observe}
+    last = int(start_step) + int(n_steps)
+    return Result(end, observations, last, average if sampled else None)
+
+
+def _sampled_average(rows: Array, weights: Array, logs: Array, backend: Backend) -> Array:
+    """Return sum w O, with the derivative sum w (dO + (O - <O>) dl) it has under sampling."""
+    xp = backend.xp(rows, logs)
+    shape = (-1, *([1] * (rows.ndim - 1)))
+    weights = xp.reshape(weights / xp.sum(weights), shape)
+    mean = xp.sum(weights * rows, axis=0)
+    apart = backend.stop_gradient(rows - mean)
+    return mean + xp.sum(weights * apart * xp.reshape(logs, shape), axis=0)
 
 
 def _at(system: System, box_spec: Any, snapshot: Sequence[Array]) -> System:

@@ -14,7 +14,9 @@ from typing import Any
 import optree
 
 from xpmd.backend import Backend
-from xpmd.gradient_strategy import TrajectoryStrategy
+from xpmd.ensemble import EnsembleBack
+from xpmd.errors import GradientError
+from xpmd.gradient_strategy import EnsembleStrategy, TrajectoryStrategy
 from xpmd.traced_walk import traced_back, traced_forward
 from xpmd.walk import Walk, WalkBack
 from xpmd.walk_along import WalkAlong
@@ -35,6 +37,7 @@ class Trajectory:
         interval: steps between records, `None` for none.
         keep_records: whether records are outputs, or only shown to reporters.
         strategy: what the derivative is; `None` if it is asked for in another way.
+        ensemble: how averages are differentiated, where no trajectory is.
         plan_hint: sizes of the neighbor list, as far as they are known before anything is traced.
     """
 
@@ -49,6 +52,7 @@ class Trajectory:
     watch: Watch
     strategy: TrajectoryStrategy | None
     plan_hint: Any
+    ensemble: EnsembleStrategy | None = None
     _walk: Walk | None = field(default=None, init=False)
     _kept: Any = field(default=None, init=False)
     _wanted: Sequence[bool] = field(default=(), init=False)
@@ -108,6 +112,55 @@ class Trajectory:
                 tuple(directions[k] for k in places),
             )
         return WalkAlong(self.walk(leaves), directions).run()
+
+    # -- averages over noise --------------------------------------------------------------------
+
+    def sampled(self, *leaves: Array) -> Arrays:
+        """Return the snapshots, then the weight of each record and its log-density, taken as zero."""
+        return (*self.primal(*leaves), *self._weighed(None))
+
+    def sampled_forward(self, *leaves: Array, wanted: Sequence[bool]) -> tuple[Arrays, Any]:
+        """Do as `sampled`, keeping what the way back needs."""
+        assert self.ensemble is not None
+        if self._traced(leaves):
+            raise GradientError(
+                f"The strategy '{type(self.ensemble).__name__}' samples on the host, so the loss cannot "
+                "be compiled as a whole: leave out jax.jit, or `jit=True`."
+            )
+        walk = self.walk(leaves)
+        outputs, weights, self._kept = self.ensemble.forward(walk)
+        self._walk, self._wanted = walk, wanted
+        return (*outputs, *self._weighed(weights)), ()
+
+    def sampled_backward(self, residuals: Any, cotangents: Arrays) -> list[Array | None]:
+        """Return the cotangent of each leaf."""
+        assert self.ensemble is not None
+        assert self._walk is not None
+        *of_snapshots, _, of_logs = cotangents
+        name = type(self.ensemble).__name__
+        for part in of_snapshots:
+            known = None if part is None else self.backend.known(part)
+            if known is not None and known.any():
+                raise GradientError(
+                    f"The strategy '{name}' differentiates averages of records, and the loss depends on "
+                    "coordinates or velocities in another way. Record what it needs with md.Observe and "
+                    "use `result.average(name)`, or a strategy that follows the trajectory."
+                )
+        numbers = [] if of_logs is None else self.backend.known(of_logs).tolist()
+        back = EnsembleBack(self._walk, self._wanted, numbers, name)
+        return self.ensemble.backward(back, self._kept)
+
+    def _weighed(self, weights: Sequence[float] | None) -> Arrays:
+        """Return the weights of the records, equal if not given, and as many zeros."""
+        count = 0
+        if self.keep_records:
+            count = 1 + self.n_steps // (self.interval or 1)
+        if weights is None:
+            weights = [1.0 / max(count, 1)] * count
+        device = self.backend.device_of(self.keys)
+        kind = next(name for _, name in self.shapes[1:] if name.startswith("float"))
+        one = self.backend.asarray(list(weights), dtype=kind, device=device)
+        return one, self.backend.xp(one).zeros_like(one)
 
     def walk(self, leaves: Arrays) -> Walk:
         """Return a walk along this trajectory."""

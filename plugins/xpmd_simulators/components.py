@@ -9,6 +9,7 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
     rows = [
         ("VelocityVerlet", "velocity_verlet", "velocity Verlet with couplings"),
         ("Langevin", "langevin", "Langevin dynamics, middle scheme"),
+        ("OBABO", "obabo", "Langevin dynamics whose steps have a density"),
     ]
     return [
         Component("simulator", name, f"xpmd_simulators.{module}:{name}", summary=summary)

@@ -44,7 +44,11 @@ def start() -> tuple[np.ndarray, np.ndarray]:
 
 
 def loss(
-    params: dict[str, Any], array: Any, n_steps: int, finder: str = "all pairs", coupling: Any = None
+    params: dict[str, Any],
+    array: Any,
+    n_steps: int,
+    finder: str = "all pairs",
+    coupling: Any = None,
 ) -> Any:
     """Return a number that depends on the end, on records, and on every parameter."""
     coords, velocities = start()
@@ -57,9 +61,13 @@ def loss(
         neighbor_finder=FINDERS[finder](),
     )
     if coupling is None:
-        simulator: Any = Langevin(dt=params.get("dt", PARAMS["dt"]), temperature=params["temperature"], friction=1.0)
+        simulator: Any = Langevin(
+            dt=params.get("dt", PARAMS["dt"]), temperature=params["temperature"], friction=1.0
+        )
     else:
-        simulator = VelocityVerlet(dt=params.get("dt", PARAMS["dt"]), coupling=coupling(params["temperature"]))
+        simulator = VelocityVerlet(
+            dt=params.get("dt", PARAMS["dt"]), coupling=coupling(params["temperature"])
+        )
     run = md.simulate(
         system,
         simulator,
@@ -98,9 +106,7 @@ def test_exact_strategies_agree_at_100_steps(on: md.Backend, array: Any, name: s
 
 @pytest.mark.parametrize("finder", ["distance", "cells"])
 @pytest.mark.parametrize("name", ["reverse", "reversible", "forward"])
-def test_neighbor_lists_change_nothing(
-    on: md.Backend, array: Any, name: str, finder: str
-) -> None:
+def test_neighbor_lists_change_nothing(on: md.Backend, array: Any, name: str, finder: str) -> None:
     found = gradient(array, EXACT[name], 30, finder=finder)
     np.testing.assert_allclose(found, referee(30), rtol=1e-11)
 
