@@ -34,10 +34,11 @@ def radial(function: Callable[[Array], Array], at: Array) -> Array:
         value = function(inner)
         if not value.requires_grad:
             return torch.zeros_like(at)
+        again = again and (at.requires_grad or _depends_on_others((value,), (inner,)))
         (slope,) = torch.autograd.grad(
             value.sum(), inner, create_graph=again, allow_unused=True, materialize_grads=True
         )
-    return slope
+    return slope if again else without_graph(slope)
 
 
 def _leaf_like(x: Array) -> Array:
@@ -47,13 +48,34 @@ def _leaf_like(x: Array) -> Array:
     return leaf if tangent is None else _forward_ad.make_dual(leaf, tangent)
 
 
+def _depends_on_others(outs: Sequence[Array], own: Sequence[Array]) -> bool:
+    """Return whether outputs depend on a variable that is followed, other than the own ones."""
+    mine = {id(x) for x in own}
+    followed = [out for out in outs if isinstance(out, torch.Tensor) and out.requires_grad]
+    if any(out.grad_fn is None and id(out) not in mine for out in followed):
+        return True
+    # A variable with a tangent is a view of one that nobody else has.
+    seen = {x.grad_fn for x in own if x.grad_fn is not None}
+    nodes = [out.grad_fn for out in followed]
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            if id(node.variable) not in mine:
+                return True
+            continue
+        nodes.extend(parent for parent, _ in node.next_functions)
+    return False
+
+
 def without_graph(x: Array) -> Array:
     """Return a tensor as a constant of reverse mode; its forward tangent, if it has one, is kept."""
-    if not x.requires_grad:
-        return x
     tangent = unpacked(x).tangent
-    constant = x.detach()
-    return constant if tangent is None else _forward_ad.make_dual(constant, tangent.detach())
+    if tangent is not None:
+        return _forward_ad.make_dual(x.detach(), tangent.detach())
+    return x.detach() if x.requires_grad else x
 
 
 def unpacked(x: Array) -> Any:
@@ -77,6 +99,7 @@ def vjp(
     with torch.enable_grad():
         inner = tuple(_followed(x, again) for x in xs)
         outs = function(*inner)
+        again = again and (any(x.requires_grad for x in xs) or _depends_on_others(outs, inner))
 
     def pull(cotangents: Sequence[Array | None]) -> tuple[Array | None, ...]:
         pairs = [
@@ -97,7 +120,7 @@ def vjp(
             )
         else:
             found = tuple(torch.zeros_like(x) for x in floats)
-        slopes = iter(found)
+        slopes = iter(found if again else tuple(without_graph(slope) for slope in found))
         return tuple(next(slopes) if x.is_floating_point() else None for x in inner)
 
     if again:
@@ -212,10 +235,12 @@ def value_and_grad(
 ) -> tuple[Array, Arrays, Arrays]:
     """Differentiate `(value, extra) = function(*xs)` in reverse.
 
-    Where an x has been computed from something that is followed, value and gradient are followed on. A
-    leaf that requires its gradient is the parameter itself, and its gradient is returned as a constant.
+    Where an x has been computed from something that is followed, or the function looks at such a thing,
+    value and gradient are followed on. A leaf that requires its gradient and is given as an x is the
+    parameter itself, and its gradient is returned as a constant.
     """
-    again = torch.is_grad_enabled() and any(x.requires_grad and not x.is_leaf for x in xs)
+    following = torch.is_grad_enabled()
+    again = following and any(x.requires_grad and not x.is_leaf for x in xs)
     with torch.enable_grad():
         floats = tuple(_followed(x, again) for x in xs if x.is_floating_point())
         given = iter(floats)
@@ -228,6 +253,7 @@ def value_and_grad(
             "The loss depends on none of the parameters through a differentiable path: look for "
             "float(), .item(), .detach() or .numpy() in the loss."
         )
+    again = again or (following and _depends_on_others((value, *extra), floats))
     found = torch.autograd.grad(value, floats, create_graph=again, allow_unused=True)
     if all(slope is None for slope in found):
         raise GradientError("The loss depends on none of the parameters.")
