@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xpmd.chunk_forward import kept_up, prepared
+from xpmd.continuous_adjoint import continuous_step_back
 from xpmd.errors import GradientError
 from xpmd.force_derivatives import force_vjp
 from xpmd.force_field import total_forces
@@ -64,6 +65,7 @@ class BackwardPlan:
         places: the wanted leaves.
         reconstruct: whether states are found by undoing steps, rather than kept.
         has_records: whether records have cotangents.
+        continuous: whether the equation of motion is differentiated, rather than the steps.
         tempering: what is done to cotangents.
         n_steps: steps of the whole run, for truncation.
     """
@@ -71,6 +73,7 @@ class BackwardPlan:
     places: tuple[int, ...]
     reconstruct: bool
     has_records: bool
+    continuous: bool = False
     tempering: Tempering = Tempering()
     n_steps: int = 0
 
@@ -118,13 +121,24 @@ def retreat(
             now = backend.row(kept, k)
         held = kept_up(program, held, *_at(program, leaves, after), 1, xp)
 
+        held_now = held
+        if plan.continuous:
+            held_now = kept_up(program, held, *_at(program, leaves, now), 1, xp)
+
         def pulled(*values: Array) -> Arrays:
             lam, after, held, sums = _split(values, n_floats, n_floats, n_lists)
-            new, more = step_back(program, plan.places, leaves, now, after, held, keys, t0 + k, lam)
+            if plan.continuous:
+                new, more = continuous_step_back(
+                    program, plan.places, leaves, (now, held_now), (after, held), lam
+                )
+            else:
+                new, more = step_back(
+                    program, plan.places, leaves, now, after, held, keys, t0 + k, lam
+                )
             return (*new, *(a + b for a, b in zip(sums, more, strict=True)))
 
         lam, sums = _tempered(program, plan, pulled, lam, after, held, sums, done + k)
-        return (*lam, *now, *held, *sums)
+        return (*lam, *now, *held_now, *sums)
 
     carry = (*cotangents, *end, *lists, *totals)
     carry = backend.repeat(body, carry, active, program.structure.chunk)

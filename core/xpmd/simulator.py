@@ -68,6 +68,11 @@ class Simulator(Module):
         """The thermostats and barostats, in the order in which they act."""
         return tuple(getattr(self, "coupling", ()))
 
+    @property
+    def friction_of_motion(self) -> Any:
+        """The g of the equation of motion m dv/dt = F - m g v + noise, 1/ps; `None` for any other."""
+        return None
+
     def prepare(self, state: State, system: Any, *, xp: Any) -> State:
         """Return the state before the first step of a run that starts at step 0."""
         if getattr(self, "remove_cm_motion", 0):

@@ -93,7 +93,7 @@ def traced_back(
         )
     tempering = trajectory.strategy.tempering
     n_steps = trajectory.n_steps if tempering.truncate is not None else 0
-    plan = BackwardPlan(places, False, bool(of_records), tempering, n_steps)
+    plan = BackwardPlan(places, False, bool(of_records), tempering=tempering, n_steps=n_steps)
     lists = program.compiled(lists_at)(leaves, end)
     totals = tuple(xp.zeros_like(leaves[k]) for k in places)
     result = program.compiled(retreat, plan)(

@@ -21,6 +21,7 @@ from xpmd.chunk_backward import (
     start_back,
 )
 from xpmd.chunk_forward import ChunkResult, advance, lists_at, start
+from xpmd.continuous_adjoint import check_motion
 from xpmd.errors import NeighborOverflowError
 from xpmd.module import leaf_names, unflatten
 from xpmd.neighbor_upkeep import MOST_ENLARGEMENTS, plan_neighbors
@@ -245,6 +246,10 @@ class Walk:
         result = self._advanced(chunk._replace(active=count), floats, None)
         return result.state.floats, bool(result.sane)
 
+    def check_motion(self, wanted: Sequence[int]) -> None:
+        """Raise `GradientError` unless the equation of motion and the wanted derivatives are known."""
+        check_motion(self.program, self.leaves, list(wanted))
+
     @property
     def longest(self) -> int:
         """Most steps in a chunk."""
@@ -299,8 +304,8 @@ class WalkBack:
     ) -> None:
         self.walk, self.backend = walk, walk.backend
         program = walk.program
-        self._wanted = [k for k, floating in enumerate(program.is_float) if floating and wanted[k]]
-        self._places = tuple(k for k in self._wanted if k not in program.start_places)
+        self.wanted = [k for k, floating in enumerate(program.is_float) if floating and wanted[k]]
+        self._places = tuple(k for k in self.wanted if k not in program.start_places)
         self._tempering = tempering
         width = 2 + program.n_box
         self._of_end, self._of_records = of_outputs[:width], list(of_outputs[width:])
@@ -321,6 +326,7 @@ class WalkBack:
         cotangents: Arrays,
         *,
         reconstruct: bool = False,
+        continuous: bool = False,
     ) -> tuple[Arrays, Arrays]:
         """Go back through a chunk; return cotangents of the state at its start, and that state.
 
@@ -329,6 +335,7 @@ class WalkBack:
             end: the state after it.
             cotangents: of that state.
             reconstruct: whether step records were kept, and states are found by undoing steps.
+            continuous: whether the equation of motion is differentiated, rather than the steps.
         """
         walk = self.walk
         has_records = any(part is not None for part in self._of_records)
@@ -341,6 +348,7 @@ class WalkBack:
             self._places,
             reconstruct,
             bool(of_records),
+            continuous,
             self._tempering,
             walk.n_steps if truncating else 0,
         )
@@ -402,7 +410,7 @@ class WalkBack:
             row = [None if part is None else part[0, ...] for part in self._of_records]
             cotangents = add_snapshot(cotangents, row, program.n_box)
         lists = walk.lists_at(first)
-        places = tuple(self._wanted)
+        places = tuple(self.wanted)
         of_start = walk.program.compiled(start_back, walk.start_step == 0, places)(
             walk.leaves, first, lists, cotangents
         )

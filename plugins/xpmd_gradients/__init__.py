@@ -1,5 +1,6 @@
 """Gradient strategies, one a file."""
 
+from xpmd_gradients.adjoint import Adjoint
 from xpmd_gradients.checkpointed import Checkpointed
 from xpmd_gradients.finite_difference import FiniteDifference
 from xpmd_gradients.forward import Forward
@@ -9,6 +10,7 @@ from xpmd_gradients.reweighting import Reweighting
 from xpmd_gradients.score import Score
 
 __all__ = [
+    "Adjoint",
     "Checkpointed",
     "FiniteDifference",
     "Forward",

@@ -11,6 +11,7 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
         ("checkpointed", "checkpointed:Checkpointed", "exact discrete adjoint, few states kept"),
         ("reversible", "reversible:Reversible", "discrete adjoint, states reconstructed"),
         ("forward", "forward:Forward", "change carried along, few parameters"),
+        ("adjoint", "adjoint:Adjoint", "adjoint of the equation of motion"),
         ("reweighting", "reweighting:Reweighting", "equilibrium averages, no path"),
         ("score", "score:Score", "averages over noise, no path, OBABO"),
         ("finite_difference", "finite_difference:FiniteDifference", "central, a black box"),

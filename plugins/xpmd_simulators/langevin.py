@@ -49,6 +49,10 @@ class Langevin(Simulator):
             object.__setattr__(self, name, magnitude(getattr(self, name), dimension, name=name))
         super().__post_init__()
 
+    @property
+    def friction_of_motion(self) -> Any:
+        return self.friction
+
     def step(
         self, state: State, forces: ForceFunction, system: Any, t: Any, noise: Noise, *, xp: Any
     ) -> tuple[State, Any]:

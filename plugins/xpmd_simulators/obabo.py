@@ -56,6 +56,10 @@ class OBABO(Simulator):
         variance = (1.0 - kept * kept) * system.units.boltzmann * self.temperature
         return kept, xp.sqrt(variance / system.masses(xp=xp))
 
+    @property
+    def friction_of_motion(self) -> Any:
+        return self.friction
+
     def step(
         self, state: State, forces: ForceFunction, system: Any, t: Any, noise: Noise, *, xp: Any
     ) -> tuple[State, Any]:

@@ -36,6 +36,10 @@ class VelocityVerlet(Simulator):
         object.__setattr__(self, "dt", magnitude(self.dt, "time", name="dt"))
         super().__post_init__()
 
+    @property
+    def friction_of_motion(self) -> Any:
+        return 0.0
+
     def step(
         self, state: State, forces: ForceFunction, system: Any, t: Any, noise: Noise, *, xp: Any
     ) -> tuple[State, Any]:

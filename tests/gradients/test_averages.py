@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def fixed_density(k: float, path: np.ndarray, every: int) -> float:
     dt, kept = 0.02, np.exp(-0.5 * 4.0 * 0.02)
     spread = np.sqrt((1 - kept**2) * KT / 10.0)
     total = 0.0
-    for (x, v), (y, w) in zip(path[:-1], path[1:], strict=True):
+    for (x, v), (y, w) in itertools.pairwise(path):
         middle = (y - x) / dt
         first = (middle + 0.5 * dt * k * x / 10.0 - kept * v) / spread
         last = (w - kept * (middle - 0.5 * dt * k * y / 10.0)) / spread

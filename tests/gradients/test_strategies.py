@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 
 import xpmd as md
+from shaken_lattice import SIDE, start
 from xpmd_gradients import Checkpointed, FiniteDifference, Forward, Reverse, Reversible
 from xpmd_interactions import LennardJones
 from xpmd_neighbors import CellListNeighborFinder, DistanceNeighborFinder
 from xpmd_simulators import Langevin, VelocityVerlet
 from xpmd_thermostats import AndersenThermostat, BerendsenThermostat, RescaleThermostat
-
-SIDE = 1.72  # 4 x 4 x 4 atoms of 0.34 nm at a reduced density of about 0.5
-N_ATOMS = 64
 
 EXACT = {
     "reverse": Reverse(),
@@ -31,16 +29,6 @@ FINDERS = {
     "distance": lambda: DistanceNeighborFinder(cutoff=0.86),
     "cells": lambda: CellListNeighborFinder(cutoff=0.86),
 }
-
-
-@functools.cache
-def start() -> tuple[np.ndarray, np.ndarray]:
-    """Return coordinates on a shaken lattice and velocities at 120 K."""
-    rng = np.random.default_rng(2)
-    axis = (np.arange(4) + 0.5) * SIDE / 4
-    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    velocities = rng.standard_normal((N_ATOMS, 3)) * np.sqrt(0.0083145 * 120 / 40)
-    return grid + rng.uniform(-0.02, 0.02, grid.shape), velocities
 
 
 def loss(

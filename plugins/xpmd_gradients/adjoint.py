@@ -1,0 +1,73 @@
+"""Adjoint sensitivity of the equation of motion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xpmd.concrete import require_whole
+from xpmd.gradient_strategy import TrajectoryStrategy
+from xpmd.module import static
+from xpmd.walk import Walk, WalkBack
+
+Array = Any
+Arrays = tuple[Any, ...]
+
+
+class Adjoint(TrajectoryStrategy):
+    """dL/dp from the adjoint equation, integrated backwards along the reconstructed trajectory.
+
+    The derivative is that of the exact solution up to the error of the time step; the other strategies
+    differentiate the steps. The two come together as dt^2 for a system without friction (where they
+    are the same) and as dt with it. In memory nothing is kept but a few numbers a step.
+
+    Args:
+        anchor_every: keep the state every so many steps, as for `Reversible`; never if left out, and
+            then only as good as rounding errors let the trajectory be reconstructed.
+        truncate, clip_norm, damping: as for `Reverse`.
+
+    Source: L. S. Pontryagin et al., The Mathematical Theory of Optimal Processes (1962); R. T. Q. Chen
+    et al., NeurIPS 31 (2018).
+    """
+
+    anchor_every: int | None = static(default=100)
+    truncate: int | None = static(default=None)
+    clip_norm: float | None = static(default=None)
+    damping: float = static(default=0.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.anchor_every is not None:
+            require_whole("anchor_every", self.anchor_every, at_least=1)
+
+    def longest_chunk(self, n_steps: int) -> int:
+        longest = super().longest_chunk(n_steps)
+        return longest if self.anchor_every is None else min(longest, self.anchor_every)
+
+    def forward(self, walk: Walk) -> Any:
+        walk.check_motion([])
+        floats = walk.begin()
+        anchors, records, since = {0: floats}, [], 0
+        for chunk in walk.chunks:
+            if self.anchor_every is not None and since >= self.anchor_every:
+                anchors[chunk.number], since = floats, 0
+            floats, kept = walk.advance(chunk, floats, keep="records")
+            records.append(kept)
+            since += chunk.active
+        walk.finish(floats)
+        return floats, anchors, records
+
+    def backward(self, back: WalkBack, kept: Any) -> list[Array | None]:
+        floats, anchors, records = kept
+        back.walk.check_motion(back.wanted)
+        cotangents = back.begin(floats)
+        for chunk in reversed(back.walk.chunks):
+            cotangents, floats = back.retreat(
+                chunk,
+                records[chunk.number],
+                floats,
+                cotangents,
+                reconstruct=True,
+                continuous=True,
+            )
+            floats = anchors.get(chunk.number, floats)
+        return back.finish(floats, cotangents)
