@@ -18,12 +18,15 @@ import xpmd as md
 from lennard_jones_liquid import DT, TEMPERATURE, TIME, liquid
 from xpmd_neighbors import AllPairs, CellListNeighborFinder, DistanceNeighborFinder
 from xpmd_reporters import Checkpoint, load_checkpoint
-from xpmd_simulators import Langevin, VelocityVerlet
+from xpmd_simulators import OBABO, Langevin, VelocityVerlet
 from xpmd_thermostats import AndersenThermostat, BerendsenThermostat, RescaleThermostat
 
 SIMULATORS: dict[str, Callable[[Any], md.Simulator]] = {
     "VelocityVerlet": lambda coupling: VelocityVerlet(dt=DT, coupling=coupling, remove_cm_motion=3),
     "Langevin": lambda coupling: Langevin(
+        dt=DT, temperature=TEMPERATURE, friction=1.0 / TIME, coupling=coupling
+    ),
+    "OBABO": lambda coupling: OBABO(
         dt=DT, temperature=TEMPERATURE, friction=1.0 / TIME, coupling=coupling
     ),
 }

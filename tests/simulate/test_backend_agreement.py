@@ -12,7 +12,7 @@ import pytest
 import xpmd as md
 from lennard_jones_liquid import DT, TEMPERATURE, TIME, liquid
 from xpmd_neighbors import CellListNeighborFinder, DistanceNeighborFinder
-from xpmd_simulators import Langevin, VelocityVerlet
+from xpmd_simulators import OBABO, Langevin, VelocityVerlet
 from xpmd_thermostats import AndersenThermostat, BerendsenThermostat, RescaleThermostat
 
 N_STEPS = 200
@@ -21,6 +21,7 @@ LIST_CUTOFF = 0.85
 SIMULATORS: dict[str, Callable[[], md.Simulator]] = {
     "velocity_verlet": lambda: VelocityVerlet(dt=DT),
     "langevin": lambda: Langevin(dt=DT, temperature=TEMPERATURE, friction=1.0 / TIME),
+    "obabo": lambda: OBABO(dt=DT, temperature=TEMPERATURE, friction=1.0 / TIME),
     "andersen": lambda: VelocityVerlet(
         dt=DT, coupling=AndersenThermostat(temperature=TEMPERATURE, tau=0.1 * TIME)
     ),
