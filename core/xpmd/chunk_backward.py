@@ -112,6 +112,7 @@ def retreat(
     def body(back: Any, carry: Arrays) -> Arrays:
         k = active - 1 - back
         lam, after, held, sums = _split(carry, n_floats, n_floats, n_lists)
+        lam = _cut(program, plan, lam, done + k + 1)
         if inside and interval is not None:
             lam = _with_record(program, lam, of_records, k, interval)
         if plan.reconstruct:
@@ -329,6 +330,23 @@ def add_snapshot(lam: Arrays, snapshot: Sequence[Array | None], n_box: int) -> A
     return tuple(changed)
 
 
+def _cut(program: Program, plan: BackwardPlan, lam: Arrays, reached: Any) -> Arrays:
+    """Return the cotangents of the state after `reached` steps, zero where a block of steps begins.
+
+    Where records are closer than the truncation the run is cut in blocks of that many steps, counted
+    from its end.
+    """
+    whole = plan.tempering.truncate
+    interval = program.structure.interval if plan.has_records else None
+    if whole is None or interval is None or interval >= whole:
+        return lam
+    left = plan.n_steps - reached
+    border = (left % whole == 0) & (left != 0)
+    return program.backend.cond(
+        border, lambda *x: tuple(0.0 * part for part in x), lambda *x: x, *lam
+    )
+
+
 def _tempered(
     program: Program,
     plan: BackwardPlan,
@@ -363,10 +381,6 @@ def _tempered(
         near = distance <= tempering.truncate
         results = backend.cond(near, pulled, held_still, *operands)
     new, sums = tuple(results[:n_floats]), tuple(results[n_floats:])
-    if tempering.truncate is not None and interval is not None and interval < tempering.truncate:
-        # Records closer than that: blocks of this many steps, counted from the end.
-        border = (plan.n_steps - step) % tempering.truncate == 0
-        new = backend.cond(border, lambda *x: tuple(0.0 * part for part in x), lambda *x: x, *new)
     if tempering.damping:
         new = tuple((1.0 - tempering.damping) * part for part in new)
     if tempering.clip_norm is not None:

@@ -342,12 +342,13 @@ class WalkBack:
         if chunk.record_at_end and has_records:
             row = [None if p is None else p[chunk.first_record, ...] for p in self._of_records]
             cotangents = add_snapshot(cotangents, row, walk.program.n_box)
-        of_records = self._chunk_records(chunk, end) if chunk.records and has_records else ()
+        inside = walk.program.structure.records_inside
+        of_records = self._chunk_records(chunk, end) if inside and has_records else ()
         truncating = self._tempering.truncate is not None
         plan = BackwardPlan(
             self._places,
             reconstruct,
-            bool(of_records),
+            has_records,
             continuous,
             self._tempering,
             walk.n_steps if truncating else 0,
@@ -381,7 +382,8 @@ class WalkBack:
         parts = []
         for part, like in zip(self._of_records, program.snapshot(end), strict=True):
             xp = self.backend.xp(like)
-            made = None if part is None else part[first : first + chunk.records, ...]
+            none = part is None or not chunk.records
+            made = None if none else part[first : first + chunk.records, ...]
             missing = inside if made is None else inside - chunk.records
             if missing:
                 shape = (missing, *like.shape)
