@@ -15,7 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         from xpmd.commands.app import app
     except ModuleNotFoundError as error:
-        if error.name not in ("typer", "rich"):
+        missing = (error.name or "").partition(".")[0]
+        if missing not in ("typer", "rich"):
             raise
-        sys.exit(f"The xpmd command needs {error.name}: pip install 'xpmd[cli]'")
+        sys.exit(f"The xpmd command needs {missing}: pip install 'xpmd[cli]'")
     app(args=arguments, prog_name="xpmd")

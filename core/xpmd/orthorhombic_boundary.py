@@ -105,8 +105,16 @@ class CubicBoundary(OrthorhombicBoundary):
 
     n_sides: ClassVar[int] = 3
 
+    # Type checkers would otherwise take the fields for arguments.
+    def __init__(self, *sides: Any) -> None:
+        super().__init__(*sides)
+
 
 class RectangularBoundary(OrthorhombicBoundary):
     """Rectangle in two dimensions: `RectangularBoundary(4.0, 5.0)`, nm."""
 
     n_sides: ClassVar[int] = 2
+
+    # Type checkers would otherwise take the fields for arguments.
+    def __init__(self, *sides: Any) -> None:
+        super().__init__(*sides)

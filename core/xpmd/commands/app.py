@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from xpmd import __version__
+from xpmd.commands.new_plugin import new_plugin
 from xpmd.commands.plugins import plugins
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("plugins")(plugins)
+app.command("new-plugin")(new_plugin)
 
 
 def _print_version(wanted: bool) -> None:
