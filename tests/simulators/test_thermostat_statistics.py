@@ -105,6 +105,18 @@ def test_andersen_velocities_of_free_atoms() -> None:
     assert fresh.var() == pytest.approx(1.0, abs=SIGMAS * math.sqrt(2.0 / fresh.size))
 
 
+@pytest.mark.parametrize("start_temperature", [20.0, 400.0])
+def test_berendsen_relaxes_exponentially(start_temperature: float) -> None:
+    """T - T0 shrinks by 1 - dt/tau in each step of free atoms."""
+    velocities = md.random_velocities(10.0, start_temperature, 50, seed=6)
+    start = numpy_system(np.zeros((50, 3)), velocities - velocities.mean(axis=0), 10.0)
+    simulator = VelocityVerlet(dt=0.05, coupling=BerendsenThermostat(100.0, tau=0.4))
+    observe = {"T": md.Observe(md.temperature)}
+    found = md.simulate(start, simulator, 30, observe=observe).observations["T"]
+    expected = 100.0 + (found[0] - 100.0) * (1.0 - 0.05 / 0.4) ** np.arange(31)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 # -- a Lennard-Jones fluid ------------------------------------------------------------------------
 
 N_ATOMS, TEMPERATURE, DT, EVERY = 64, 30.0, 0.005, 50
