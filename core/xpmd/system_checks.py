@@ -99,11 +99,17 @@ def _specific(system: Any, interaction: SpecificInteraction) -> None:
         raise ValueError(
             f"{name}: `atoms` has shape {tuple(atoms.shape)}; it must have {wanted} atoms in each row."
         )
-    if not takes_positions(type(interaction)) and size not in COORDINATES:
-        raise ValueError(
-            f"{name}: {size} atoms a term have no distance or angle; write "
-            "energy(x_i, ..., *, boundary, xp) instead."
-        )
+    if not takes_positions(type(interaction)):
+        if size not in COORDINATES:
+            raise ValueError(
+                f"{name}: {size} atoms a term have no distance or angle; write "
+                "energy(x_i, ..., *, boundary, xp) instead."
+            )
+        if size == 4 and system.boundary.dimensions != 3:
+            raise ValueError(
+                f"{name}: a dihedral angle needs three dimensions; {type(system.boundary).__name__} "
+                f"has {system.boundary.dimensions}."
+            )
     known = system.backend.known(atoms)
     if known is not None and known.size:
         if known.min() < 0 or known.max() >= system.n_atoms:
