@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xpmd.backend import backend_of
-from xpmd_observables.time_correlation import running_integral
+from xpmd_observables.correlation import running_integral
 
 Array = Any
 

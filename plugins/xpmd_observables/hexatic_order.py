@@ -9,7 +9,7 @@ from xpmd.observables.close_pairs import close_pairs
 from xpmd.observables.length import inverse, root
 from xpmd.observables.positions import positions
 from xpmd_observables.smooth_step import require_smooth_range, smooth_step
-from xpmd_observables.steinhardt import bond_order
+from xpmd_observables.steinhardt_order import bond_order
 
 Array = Any
 

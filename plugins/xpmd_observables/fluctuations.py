@@ -7,7 +7,7 @@ from typing import Any
 from xpmd.observables.length import root
 from xpmd.observables.positions import positions
 from xpmd.observables.weights import weights
-from xpmd_observables.rmsd import matching
+from xpmd_observables.deviation import matching
 from xpmd_observables.superposition import superposed
 
 Array = Any

@@ -8,7 +8,7 @@ from xpmd.boundary import Boundary
 from xpmd.observables.length import root, squared_length
 from xpmd.observables.positions import Positions, positions
 from xpmd.observables.weights import weights
-from xpmd_observables.distance_matrix import distance_matrix
+from xpmd_observables.all_distances import distance_matrix
 
 Array = Any
 

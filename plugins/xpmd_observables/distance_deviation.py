@@ -7,7 +7,7 @@ from typing import Any
 from xpmd.boundary import Boundary
 from xpmd.observables.length import root
 from xpmd.observables.positions import positions
-from xpmd_observables.distance_matrix import distance_matrix
+from xpmd_observables.all_distances import distance_matrix
 
 Array = Any
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from xpmd.observables.positions import positions
-from xpmd_observables.time_correlation import time_correlation
-from xpmd_observables.unwrapped import require_records
+from xpmd_observables.correlation import time_correlation
+from xpmd_observables.unwrapping import require_records
 
 Array = Any
 

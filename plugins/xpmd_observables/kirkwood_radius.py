@@ -7,7 +7,7 @@ from typing import Any
 from xpmd.boundary import Boundary
 from xpmd.observables.length import inverse
 from xpmd.observables.positions import positions
-from xpmd_observables.distance_matrix import distance_matrix
+from xpmd_observables.all_distances import distance_matrix
 
 Array = Any
 
@@ -18,7 +18,7 @@ def hydrodynamic_radius(
     """Return R of 1/R = 1/n^2 sum_{i != j} 1/|x_i - x_j|, a scalar, nm.
 
     Kirkwood's estimate for a polymer. Some programs halve the sum and so find twice this radius. Atoms
-    in the same place, whose term is infinite, are left out of the sum.
+    in the same place, whose term is infinite, are left out of the sum; all in one place have 0.
 
     Args:
         where: a System, or positions `(n, d)`, nm.
@@ -37,4 +37,4 @@ def hydrodynamic_radius(
     if count < 2:
         raise ValueError(f"{count} atom(s) have no distance; two or more are needed.")
     xp = positions(where).backend.xp(distances)
-    return float(count * count) / xp.sum(inverse(distances, xp=xp))
+    return float(count * count) * inverse(xp.sum(inverse(distances, xp=xp)), xp=xp)

@@ -6,8 +6,8 @@ from typing import Any
 
 from xpmd.boundary import Boundary
 from xpmd.observables.positions import positions
-from xpmd_observables.time_correlation import counts, lags, time_correlation
-from xpmd_observables.unwrapped import require_records, unwrapped
+from xpmd_observables.correlation import counts, lags, time_correlation
+from xpmd_observables.unwrapping import require_records, unwrapped
 
 Array = Any
 

@@ -7,7 +7,7 @@ from typing import Any
 from xpmd.boundary import Boundary
 from xpmd.observables.length import inverse, root, squared_length
 from xpmd.observables.positions import positions
-from xpmd_observables.straightness import chain_segments
+from xpmd_observables.chains import chain_segments
 
 Array = Any
 
