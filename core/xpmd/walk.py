@@ -382,8 +382,9 @@ class WalkBack:
         parts = []
         for part, like in zip(self._of_records, program.snapshot(end), strict=True):
             xp = self.backend.xp(like)
-            none = part is None or not chunk.records
-            made = None if none else part[first : first + chunk.records, ...]
+            made = None
+            if part is not None and chunk.records:
+                made = part[first : first + chunk.records, ...]
             missing = inside if made is None else inside - chunk.records
             if missing:
                 shape = (missing, *like.shape)
