@@ -8,6 +8,7 @@ from xpmd import mixing, units
 from xpmd.atoms import Atoms
 from xpmd.backend import Backend, Capabilities, backend, backend_of
 from xpmd.boundary import Boundary
+from xpmd.check_gradient import GradientRow, GradientTable, check_gradient
 from xpmd.coupling import Coupling
 from xpmd.cutoffs import (
     CubicSplineCutoff,
@@ -29,6 +30,7 @@ from xpmd.errors import (
 from xpmd.exclusions import Exclusions, bonded_pairs
 from xpmd.general import GeneralInteraction
 from xpmd.gradient import grad, value_and_grad
+from xpmd.gradient_statistics import GradientStatistics, gradient_statistics
 from xpmd.gradient_strategy import (
     EnsembleStrategy,
     GradientStrategy,
@@ -57,6 +59,11 @@ from xpmd.properties import (
 )
 from xpmd.reporter import Reporter
 from xpmd.result import Result
+from xpmd.sensitivity_growth import (
+    SensitivityGrowth,
+    SensitivityWarning,
+    sensitivity_growth,
+)
 from xpmd.simulate import simulate
 from xpmd.simulator import Simulator, State
 from xpmd.special_pairs import SpecialPairs
@@ -109,7 +116,10 @@ __all__ = [
     "Exclusions",
     "GeneralInteraction",
     "GradientError",
+    "GradientRow",
+    "GradientStatistics",
     "GradientStrategy",
+    "GradientTable",
     "LossStrategy",
     "Module",
     "NeighborFinder",
@@ -124,6 +134,8 @@ __all__ = [
     "RectangularBoundary",
     "Reporter",
     "Result",
+    "SensitivityGrowth",
+    "SensitivityWarning",
     "ShiftedForceCutoff",
     "ShiftedPotentialCutoff",
     "SimulationError",
@@ -139,9 +151,11 @@ __all__ = [
     "backend",
     "backend_of",
     "bonded_pairs",
+    "check_gradient",
     "create",
     "forces",
     "grad",
+    "gradient_statistics",
     "hookimpl",
     "indices",
     "kinetic_energy",
@@ -155,6 +169,7 @@ __all__ = [
     "radial_distribution",
     "radius_of_gyration",
     "random_velocities",
+    "sensitivity_growth",
     "simulate",
     "static",
     "temperature",
