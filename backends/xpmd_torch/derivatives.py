@@ -28,9 +28,9 @@ def forward_mode() -> Iterator[None]:
 def radial(function: Callable[[Array], Array], at: Array) -> Array:
     """Return the elementwise derivative; differentiable again if gradients are being followed."""
     again = torch.is_grad_enabled()
-    with torch.enable_grad():
+    with torch.enable_grad(), _variables() as leaves:
         # An alias, so that what reaches `at` by other ways is not counted.
-        inner = at.view_as(at) if at.requires_grad and again else _leaf_like(at)
+        inner = at.view_as(at) if at.requires_grad and again else _leaf_like(at, leaves)
         value = function(inner)
         if not value.requires_grad:
             return torch.zeros_like(at)
@@ -41,9 +41,21 @@ def radial(function: Callable[[Array], Array], at: Array) -> Array:
     return slope if again else without_graph(slope)
 
 
-def _leaf_like(x: Array) -> Array:
+@contextlib.contextmanager
+def _variables() -> Iterator[list[Array]]:
+    """Collect the variables of one differentiation; when it is over, nobody follows them."""
+    leaves: list[Array] = []
+    try:
+        yield leaves
+    finally:
+        for leaf in leaves:
+            leaf.is_over = True
+
+
+def _leaf_like(x: Array, leaves: list[Array]) -> Array:
     """Return a new variable with the value of a tensor and its forward tangent, if it has one."""
     leaf = x.detach().requires_grad_(True)
+    leaves.append(leaf)
     tangent = unpacked(x).tangent
     return leaf if tangent is None else _forward_ad.make_dual(leaf, tangent)
 
@@ -63,7 +75,7 @@ def _depends_on_others(outs: Sequence[Array], own: Sequence[Array]) -> bool:
             continue
         seen.add(node)
         if hasattr(node, "variable"):
-            if id(node.variable) not in mine:
+            if id(node.variable) not in mine and not getattr(node.variable, "is_over", False):
                 return True
             continue
         nodes.extend(parent for parent, _ in node.next_functions)
@@ -85,10 +97,10 @@ def unpacked(x: Array) -> Any:
     return _forward_ad.unpack_dual(x)
 
 
-def _followed(x: Array, again: bool) -> Array:
+def _followed(x: Array, again: bool, leaves: list[Array]) -> Array:
     if not x.is_floating_point():
         return x
-    return x.view_as(x) if x.requires_grad and again else _leaf_like(x)
+    return x.view_as(x) if x.requires_grad and again else _leaf_like(x, leaves)
 
 
 def vjp(
@@ -96,8 +108,8 @@ def vjp(
 ) -> tuple[Arrays, Callable[[Sequence[Array | None]], tuple[Array | None, ...]]]:
     """Return outputs and the pull of cotangents, `None` for integer inputs."""
     again = torch.is_grad_enabled()
-    with torch.enable_grad():
-        inner = tuple(_followed(x, again) for x in xs)
+    with torch.enable_grad(), _variables() as leaves:
+        inner = tuple(_followed(x, again, leaves) for x in xs)
         outs = function(*inner)
         again = again and (any(x.requires_grad for x in xs) or _depends_on_others(outs, inner))
 
@@ -241,8 +253,8 @@ def value_and_grad(
     """
     following = torch.is_grad_enabled()
     again = following and any(x.requires_grad and not x.is_leaf for x in xs)
-    with torch.enable_grad():
-        floats = tuple(_followed(x, again) for x in xs if x.is_floating_point())
+    with torch.enable_grad(), _variables() as leaves:
+        floats = tuple(_followed(x, again, leaves) for x in xs if x.is_floating_point())
         given = iter(floats)
         # Aliases, so that a differentiation inside the function sees something computed.
         value, extra = function(
