@@ -159,6 +159,8 @@ def step_back(
     cotangents: Arrays,
 ) -> tuple[Arrays, Arrays]:
     """Return cotangents of a state and of the wanted leaves from those of the state one step later."""
+    if has_explicit_adjoint(program, places, leaves):
+        return _explicit_step_back(program, places, leaves, now, after, lists, keys, t, cotangents)
     backend = program.backend
     n_floats = len(now)
     # The box is a parameter like others, unless nobody wants its cotangent.
@@ -186,6 +188,54 @@ def step_back(
         for x, c in zip((*now[:n_moving], *values), pulled, strict=True)
     ]
     return (*filled[:n_moving], *cotangents[n_moving:]), tuple(filled[n_moving:])
+
+
+def has_explicit_adjoint(program: Program, places: tuple[int, ...], leaves: Arrays) -> bool:
+    """Return whether the simulator says itself how cotangents pass a step, for the wanted leaves.
+
+    It does so for parameters of the energy alone: masses, the box and its own settings also act in
+    other ways than through the force.
+    """
+    _, simulator = program.components(leaves)
+    if simulator.adjoint is None or simulator.couplings or not program.explicit:
+        return False
+    numbers, _ = unflatten(program.structure.spec, list(range(len(program.is_float))))
+    allowed = {*flatten(numbers.atoms.parameters)[0], *flatten(numbers.interactions)[0]}
+    return set(places) <= allowed
+
+
+def _explicit_step_back(
+    program: Program,
+    places: tuple[int, ...],
+    leaves: Arrays,
+    now: Arrays,
+    after: Arrays,
+    lists: Arrays,
+    keys: Array,
+    t: Any,
+    cotangents: Arrays,
+) -> tuple[Arrays, Arrays]:
+    """Do as `step_back`, by the simulator's own formula."""
+    backend = program.backend
+    system, simulator = program.components(leaves)
+    xp = backend.xp(*leaves, *now)
+    _, system = program.state(after, system)
+    flags = [k in places for k in range(len(flatten(system)[0]))]
+    slopes: list[Array | None] = []
+
+    def pull(w: Array) -> Array:
+        _, response, found = force_vjp(system, after[0], program.neighbors(lists), w, flags)
+        slopes[:] = [found[place] for place in places]
+        return response
+
+    state, _ = program.state(cotangents, system)
+    assert simulator.adjoint is not None
+    before = simulator.adjoint(state, pull, system, t, xp=xp)
+    values = (leaves[place] for place in places)
+    return flat_floats(before), tuple(
+        xp.zeros_like(value) if slope is None else slope
+        for value, slope in zip(values, slopes, strict=True)
+    )
 
 
 def replayed_forces(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ LONGEST_CHUNK = 100
 CHUNK_BUDGET = 2_000_000
 #: Programs kept; a class defined anew in every call of a loss would otherwise fill the memory.
 MOST_PROGRAMS = 64
+#: Whether programs made now use the adjoints that simulators write themselves.
+EXPLICIT_ADJOINTS: ContextVar[bool] = ContextVar("EXPLICIT_ADJOINTS", default=True)
 
 
 class ChunkState(NamedTuple):
@@ -52,6 +55,7 @@ class Structure:
         plan: sizes of the neighbor list.
         interval: steps between records, `None` for none.
         longest: most steps in a chunk.
+        explicit: whether simulators' own adjoints are used where they have one.
     """
 
     backend: Backend
@@ -60,6 +64,7 @@ class Structure:
     plan: Any
     interval: int | None
     longest: int = LONGEST_CHUNK
+    explicit: bool = True
 
     @property
     def chunk(self) -> int:
@@ -89,6 +94,7 @@ class Program:
         #: Places of the coordinates and velocities, which only the start depends on.
         self.start_places = (numbers.coords, numbers.velocities)
         self.box_places = tuple(flatten(numbers.boundary)[0])
+        self.explicit = structure.explicit
         self._list_spec: Any = None
         self.record_spec: Any = None
         self._compiled: dict[Any, Callable[..., Any]] = {}

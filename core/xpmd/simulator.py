@@ -68,6 +68,11 @@ class Simulator(Module):
         """The thermostats and barostats, in the order in which they act."""
         return tuple(getattr(self, "coupling", ()))
 
+    #: `adjoint(cotangents, pull, system, t, *, xp)` if the simulator says itself how the cotangents of a
+    #: state pass a step without couplings: `cotangents` is a `State` of those after it, `pull(w)` gives
+    #: J^T w with the forces after the step, to be called once, and a `State` of those before comes back.
+    adjoint: ClassVar[Callable[..., State] | None] = None
+
     @property
     def friction_of_motion(self) -> Any:
         """The g of the equation of motion m dv/dt = F - m g v + noise, 1/ps; `None` for any other."""
@@ -148,6 +153,21 @@ def cm_velocity(velocities: Array, system: Any, *, xp: Any) -> Array:
     if mass.ndim == 0:
         return xp.mean(velocities, axis=0)
     return xp.sum(mass * velocities, axis=0) / xp.sum(mass)
+
+
+def cm_removal_transposed(every: int, cotangents: Array, system: Any, t: Any, *, xp: Any) -> Array:
+    """Return cotangents `(n, d)` of the velocities before `remove_cm_motion_every` from those after."""
+    if every == 0:
+        return cotangents
+    mass = system.masses(xp=xp)
+    total = xp.sum(cotangents, axis=0)
+    share = total / cotangents.shape[0] if mass.ndim == 0 else mass / xp.sum(mass) * total
+    if every > 1:
+        due = (t + 1) % every == 0
+        if isinstance(due, bool):
+            return cotangents - share if due else cotangents
+        return xp.where(due, cotangents - share, cotangents)
+    return cotangents - share
 
 
 def remove_cm_motion_every(

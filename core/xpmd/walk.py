@@ -25,7 +25,14 @@ from xpmd.continuous_adjoint import check_motion
 from xpmd.errors import NeighborOverflowError
 from xpmd.module import leaf_names, unflatten
 from xpmd.neighbor_upkeep import MOST_ENLARGEMENTS, plan_neighbors
-from xpmd.program import LONGEST_CHUNK, ChunkState, Program, Structure, program_for
+from xpmd.program import (
+    EXPLICIT_ADJOINTS,
+    LONGEST_CHUNK,
+    ChunkState,
+    Program,
+    Structure,
+    program_for,
+)
 from xpmd.watch import Watch
 
 Array = Any
@@ -133,6 +140,7 @@ class Walk:
             plan,
             structure.interval,
             structure.longest,
+            EXPLICIT_ADJOINTS.get(),
         )
         self._program = program_for(planned, self.leaves)
         self._lists = None

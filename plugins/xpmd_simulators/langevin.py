@@ -7,7 +7,13 @@ from typing import Any, ClassVar
 from xpmd.coupling import Coupling
 from xpmd.module import static
 from xpmd.noise import Noise
-from xpmd.simulator import ForceFunction, Simulator, State, remove_cm_motion_every
+from xpmd.simulator import (
+    ForceFunction,
+    Simulator,
+    State,
+    cm_removal_transposed,
+    remove_cm_motion_every,
+)
 from xpmd.units import magnitude
 
 Array = Any
@@ -70,6 +76,21 @@ class Langevin(Simulator):
         state, of_couplings = self.couple(state, system, t, noise, xp=xp)
         # Forces of the next step: a coupling may have moved the atoms.
         return state._replace(forces=forces(state.coords)), (drift, of_couplings)
+
+    def adjoint(
+        self, cotangents: State, pull: ForceFunction, system: Any, t: Any, *, xp: Any
+    ) -> State:
+        """a = a' + J^T g'; b = b' less its drift + a dt/2; b = c b + a dt/2; g = b dt/m."""
+        mass, half = system.masses(xp=xp), 0.5 * self.dt
+        of_coords = cotangents.coords + pull(cotangents.forces)
+        of_velocities = cm_removal_transposed(
+            self.remove_cm_motion, cotangents.velocities, system, t, xp=xp
+        )
+        of_velocities = of_velocities + half * of_coords
+        of_velocities = xp.exp(-self.friction * self.dt) * of_velocities + half * of_coords
+        return cotangents._replace(
+            coords=of_coords, velocities=of_velocities, forces=self.dt / mass * of_velocities
+        )
 
     def inverse(
         self,

@@ -7,7 +7,13 @@ from typing import Any, ClassVar
 from xpmd.coupling import Coupling
 from xpmd.module import static
 from xpmd.noise import Noise
-from xpmd.simulator import ForceFunction, Simulator, State, remove_cm_motion_every
+from xpmd.simulator import (
+    ForceFunction,
+    Simulator,
+    State,
+    cm_removal_transposed,
+    remove_cm_motion_every,
+)
 from xpmd.units import magnitude
 
 Array = Any
@@ -54,6 +60,21 @@ class VelocityVerlet(Simulator):
         state = state._replace(coords=coords, velocities=velocities, forces=new_forces)
         state, of_couplings = self.couple(state, system, t, noise, xp=xp)
         return state, (drift, of_couplings)
+
+    def adjoint(
+        self, cotangents: State, pull: ForceFunction, system: Any, t: Any, *, xp: Any
+    ) -> State:
+        """b = b' less its drift; a = a' + J^T (g' + b dt/2m); b += a dt; g = b dt/2m."""
+        mass, half = system.masses(xp=xp), 0.5 * self.dt
+        of_velocities = cm_removal_transposed(
+            self.remove_cm_motion, cotangents.velocities, system, t, xp=xp
+        )
+        response = pull(cotangents.forces + half / mass * of_velocities)
+        of_coords = cotangents.coords + response
+        of_velocities = of_velocities + self.dt * of_coords
+        return cotangents._replace(
+            coords=of_coords, velocities=of_velocities, forces=half / mass * of_velocities
+        )
 
     def inverse(
         self,

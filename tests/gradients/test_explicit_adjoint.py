@@ -1,0 +1,66 @@
+"""The adjoints that simulators write themselves against the differentiated step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xpmd as md
+from shaken_lattice import N_ATOMS, SIDE, start
+from xpmd.program import EXPLICIT_ADJOINTS
+from xpmd_gradients import Reversible
+from xpmd_interactions import LennardJones
+from xpmd_simulators import Langevin, VelocityVerlet
+
+MASSES = np.linspace(20.0, 60.0, N_ATOMS)
+SIMULATORS = {
+    "verlet": VelocityVerlet(dt=0.002),
+    "verlet, drift kept": VelocityVerlet(dt=0.002, remove_cm_motion=0),
+    "verlet, drift now and then": VelocityVerlet(dt=0.002, remove_cm_motion=3),
+    "langevin": Langevin(dt=0.002, temperature=120.0, friction=3.0),
+    "langevin, drift kept": Langevin(0.002, 120.0, 3.0, remove_cm_motion=0),
+}
+
+
+def loss(params: dict[str, Any], array: Any, simulator: Any, mass: Any) -> Any:
+    system = md.System(
+        atoms=md.Atoms(mass=mass, sigma=params["sigma"], epsilon=params["epsilon"]),
+        coords=params["coords"],
+        velocities=params["velocities"],
+        boundary=md.CubicBoundary(SIDE),
+        interactions=[LennardJones(cutoff=md.ShiftedForceCutoff(0.8))],
+    )
+    observe = {"v": md.Observe(lambda s: s.velocities, every=4)}
+    run = md.simulate(system, simulator, 14, observe=observe, seed=3)
+    rows, xp = run.observations["v"], system.backend.xp(run.coords)
+    return xp.sum(xp.sin(3.0 * run.coords)) + xp.sum(rows * rows * rows)
+
+
+@pytest.mark.parametrize("name", SIMULATORS)
+@pytest.mark.parametrize("strategy", ["reverse", Reversible()], ids=["reverse", "reversible"])
+def test_equal_to_the_differentiated_step(
+    on: md.Backend, array: Any, name: str, strategy: Any
+) -> None:
+    if on.capabilities.jit and name not in ("verlet", "langevin"):
+        pytest.skip("the same formulas, compiled; two of them will do")
+    params = {
+        "sigma": array(0.34),
+        "epsilon": array(np.full(N_ATOMS, 0.9)),
+        "coords": array(start()[0]),
+        "velocities": array(start()[1]),
+    }
+    mass = array(MASSES) if "drift" in name else array(40.0)
+    gradient = md.grad(loss, strategy)
+    found = gradient(params, array, SIMULATORS[name], mass)
+    token = EXPLICIT_ADJOINTS.set(False)
+    try:
+        wanted = gradient(params, array, SIMULATORS[name], mass)
+    finally:
+        EXPLICIT_ADJOINTS.reset(token)
+    for key in params:
+        one, other = on.to_numpy(found[key]), on.to_numpy(wanted[key])
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12 * abs(other).max())
+    different = [(on.to_numpy(found[key]) != on.to_numpy(wanted[key])).any() for key in params]
+    assert any(different), "both ways were the same one"
