@@ -91,3 +91,9 @@ class Site:
 def site(tmp_path: Path) -> Site:
     """An empty folder for plugins."""
     return Site(tmp_path / "site")
+
+
+@pytest.fixture(scope="session")
+def make_site() -> type[Site]:
+    """What makes a folder for plugins, for fixtures that outlive a test."""
+    return Site

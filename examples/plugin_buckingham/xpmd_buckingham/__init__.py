@@ -1,0 +1,1 @@
+"""The Buckingham potential, a plugin of xpmd."""
