@@ -201,7 +201,7 @@ def test_forces(name: str, seed: int, on: md.Backend) -> None:
     expected = expected_forces(name, seed)
     largest = np.abs(expected).max()
     assert largest > 1e-3
-    assert np.abs(forces - expected).max() < 1e-8 * largest
+    assert np.abs(forces - expected).max() < 1e-9 * largest
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -224,7 +224,7 @@ def test_gradients_of_energy_and_forces(name: str, on: md.Backend) -> None:
         )
         largest = np.abs(expected[key]).max()
         assert largest > 1e-3, f"{key} has no effect"
-        assert np.abs(ours - expected[key]).max() < 1e-8 * largest, key
+        assert np.abs(ours - expected[key]).max() < 1e-9 * largest, key
 
 
 @pytest.mark.parametrize("name", CASES)

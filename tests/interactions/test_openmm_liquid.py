@@ -6,12 +6,14 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 
 import xpmd as md
 from oracles.molecules import ACTIVATION, CELLS, CUTOFF, LIST_CUTOFF, Molecules, chain_liquid
 from xpmd_interactions.pairwise.coulomb import Coulomb
 from xpmd_interactions.pairwise.lennard_jones import LennardJones
+from xpmd_interactions.specific.periodic_torsion import PeriodicTorsion
 from xpmd_neighbors import AllPairs, CellListNeighborFinder, DistanceNeighborFinder
 
 pytest.importorskip("openmm", reason="OpenMM is not installed")
@@ -69,10 +71,22 @@ def pair_reference(cell: str, potential: str, cutoff: str) -> reference.Evaluate
     return reference.evaluate(molecules, [force])
 
 
+def torsions_in_columns(m: Molecules) -> PeriodicTorsion:
+    """Return the same torsions with one row for each four atoms, missing terms of height 0."""
+    rows, row_of = np.unique(m.torsions, axis=0, return_inverse=True)
+    columns = np.zeros((3, len(rows), np.bincount(row_of).max()))
+    for row in range(len(rows)):
+        terms = np.flatnonzero(row_of == row)
+        columns[:, row, : len(terms)] = m.periodicity[terms], m.phase[terms], m.torsion_k[terms]
+    assert columns.shape[2] == 3
+    return PeriodicTorsion(rows.tolist(), *columns.tolist())
+
+
 BONDED: dict[str, tuple[Callable[[Molecules], Any], Callable[[Molecules], Any]]] = {
     "bonds": (Molecules.harmonic_bonds, reference.bond_force),
     "angles": (Molecules.harmonic_angles, reference.angle_force),
     "torsions": (Molecules.periodic_torsions, reference.torsion_force),
+    "torsions_in_columns": (torsions_in_columns, reference.torsion_force),
 }
 
 
@@ -114,6 +128,19 @@ def test_cutoffs(potential: str, cutoff: str, cell: str, on: md.Backend) -> None
 def test_special_pairs(cell: str, on: md.Backend) -> None:
     molecules = chain_liquid(cell)
     special = (molecules.special_lennard_jones(), molecules.special_coulomb())
+    force = reference.special_force(molecules, charges=True, lennard_jones=True)
+    reference.hold(molecules.system(on, *special), reference.evaluate(molecules, [force]))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_special_pairs_by_weight(cell: str, on: md.Backend) -> None:
+    """The charges of 1-4 pairs are those of the atoms over 1.2, and their wells half as deep."""
+    molecules = chain_liquid(cell)
+    sigma = {"sigma": molecules.special_sigma.tolist()}
+    special = (
+        md.SpecialPairs(molecules.special.tolist(), LennardJones(), 0.5, parameters=sigma),
+        md.SpecialPairs(molecules.special.tolist(), Coulomb(), 1 / 1.2),
+    )
     force = reference.special_force(molecules, charges=True, lennard_jones=True)
     reference.hold(molecules.system(on, *special), reference.evaluate(molecules, [force]))
 

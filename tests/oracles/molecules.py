@@ -144,12 +144,13 @@ def chain_liquid(cell: str) -> Molecules:
     near = np.concatenate([bonds, angles[:, [0, 2]]])
     sigma, epsilon = rng.uniform(0.25, 0.35, n), rng.uniform(0.1, 1.0, n)
     charge = rng.normal(0.0, 0.4, n)
+    charge -= charge.mean()
     first, second = special.T
     return Molecules(
         coords=coords,
         vectors=vectors,
         mass=rng.uniform(1.0, 30.0, n),
-        charge=charge - charge.mean(),
+        charge=charge,
         sigma=sigma,
         epsilon=epsilon,
         bonds=bonds,
