@@ -105,6 +105,27 @@ def test_andersen_velocities_of_free_atoms() -> None:
     assert fresh.var() == pytest.approx(1.0, abs=SIGMAS * math.sqrt(2.0 / fresh.size))
 
 
+@pytest.mark.parametrize(
+    "simulator",
+    [
+        VelocityVerlet(dt=0.01),
+        VelocityVerlet(dt=0.01, coupling=BerendsenThermostat(300.0, tau=0.1)),
+        Langevin(dt=0.01, temperature=300.0, friction=5.0),
+    ],
+    ids=["velocity_verlet", "berendsen", "langevin"],
+)
+def test_center_of_mass_is_kept_at_rest(simulator: md.Simulator) -> None:
+    """sum m v = 0 after every step, and nothing else is changed by that: v_i - v_j stays."""
+    mass = np.tile([2.0, 18.0], 20)
+    start = numpy_system(np.zeros((40, 3)), md.random_velocities(mass, 300.0, seed=7), mass)
+    assert np.abs(mass @ start.velocities).max() > 1.0
+    end = md.simulate(start, simulator, 5, seed=8).velocities
+    assert np.abs(mass @ end).max() < 1e-12 * np.abs(mass[:, None] * end).sum()
+    free = md.simulate(start, VelocityVerlet(dt=0.01), 5).velocities
+    relative = start.velocities - start.velocities[0]
+    np.testing.assert_allclose(free - free[0], relative, rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("start_temperature", [20.0, 400.0])
 def test_berendsen_relaxes_exponentially(start_temperature: float) -> None:
     """T - T0 shrinks by 1 - dt/tau in each step of free atoms."""
