@@ -114,7 +114,7 @@ def retreat(
         lam, after, held, sums = _split(carry, n_floats, n_floats, n_lists)
         lam = _cut(program, plan, lam, done + k + 1)
         if inside and interval is not None:
-            lam = _with_record(program, lam, of_records, k, interval)
+            lam = with_record(program, lam, of_records, k, interval)
         if plan.reconstruct:
             record = backend.row(kept, k + 1)[: _n_record(program)]
             now, held = _undone(program, leaves, record, after, held, keys, t0 + k, xp)
@@ -355,10 +355,8 @@ def _undone(
     return flat_floats(before), lists[0]
 
 
-def _with_record(
-    program: Program, lam: Arrays, of_records: Arrays, k: Any, interval: int
-) -> Arrays:
-    """Return cotangents of the state after step `k` with those of the record made there."""
+def with_record(program: Program, lam: Arrays, of_records: Arrays, k: Any, interval: int) -> Arrays:
+    """Return cotangents of the state after step `k` of a chunk with those of the record made there."""
     backend = program.backend
     due = (k + 1) % interval == 0
     n_box = program.n_box

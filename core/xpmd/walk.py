@@ -313,12 +313,12 @@ class WalkBack:
         self.walk, self.backend = walk, walk.backend
         program = walk.program
         self.wanted = [k for k, floating in enumerate(program.is_float) if floating and wanted[k]]
-        self._places = tuple(k for k in self.wanted if k not in program.start_places)
+        self.places = tuple(k for k in self.wanted if k not in program.start_places)
         self._tempering = tempering
         width = 2 + program.n_box
         self._of_end, self._of_records = of_outputs[:width], list(of_outputs[width:])
         xp = self.backend.xp(*walk.leaves)
-        self.totals: Arrays = tuple(xp.zeros_like(walk.leaves[k]) for k in self._places)
+        self.totals: Arrays = tuple(xp.zeros_like(walk.leaves[k]) for k in self.places)
 
     def begin(self, end: Arrays) -> Arrays:
         """Return the cotangents of the last state."""
@@ -347,14 +347,10 @@ class WalkBack:
         """
         walk = self.walk
         has_records = any(part is not None for part in self._of_records)
-        if chunk.record_at_end and has_records:
-            row = [None if p is None else p[chunk.first_record, ...] for p in self._of_records]
-            cotangents = add_snapshot(cotangents, row, walk.program.n_box)
-        inside = walk.program.structure.records_inside
-        of_records = self._chunk_records(chunk, end) if inside and has_records else ()
+        cotangents, of_records = self.with_records(chunk, end, cotangents)
         truncating = self._tempering.truncate is not None
         plan = BackwardPlan(
-            self._places,
+            self.places,
             reconstruct,
             has_records,
             continuous,
@@ -381,6 +377,17 @@ class WalkBack:
         walk.hold(result.floats, result.lists)
         self.totals = result.totals
         return result.cotangents, result.floats
+
+    def with_records(self, chunk: Chunk, end: Arrays, cotangents: Arrays) -> tuple[Arrays, Arrays]:
+        """Return cotangents with those of a record at a chunk's end, and those of its own records."""
+        program = self.walk.program
+        if all(part is None for part in self._of_records):
+            return cotangents, ()
+        if chunk.record_at_end:
+            row = [None if p is None else p[chunk.first_record, ...] for p in self._of_records]
+            cotangents = add_snapshot(cotangents, row, program.n_box)
+        inside = program.structure.records_inside
+        return cotangents, self._chunk_records(chunk, end) if inside else ()
 
     def _chunk_records(self, chunk: Chunk, end: Arrays) -> Arrays:
         """Return cotangents of the records a chunk makes itself, zeros for those it does not reach."""
@@ -428,6 +435,6 @@ class WalkBack:
         found: list[Array | None] = [None] * len(program.is_float)
         for place, value in zip(places, of_start, strict=True):
             found[place] = value
-        for place, value in zip(self._places, self.totals, strict=True):
+        for place, value in zip(self.places, self.totals, strict=True):
             found[place] = found[place] + value
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from xpmd.coupling import Coupling
+from xpmd.lattice import Lattice, LatticeState, scaled
 from xpmd.module import static
 from xpmd.noise import Noise
 from xpmd.simulator import (
@@ -115,3 +116,59 @@ class Langevin(Simulator):
         old_forces = forces(coords)
         velocities = velocities - self.dt * old_forces / mass
         return state._replace(coords=coords, velocities=velocities, forces=old_forces)
+
+    def _random_kick(
+        self, lattice: Lattice, factor: tuple[int, int], system: Any, noise: Noise, xp: Any
+    ) -> Array:
+        """Return the change of the velocities by noise, in whole numbers."""
+        kept = factor[0] / factor[1]
+        mass = system.masses(xp=xp)
+        spread = xp.sqrt((1.0 - kept * kept) * system.units.boltzmann * self.temperature / mass)
+        shape = (system.n_atoms, system.boundary.dimensions)
+        return lattice.change_of_velocity(spread * noise.normal(0, shape))
+
+    def lattice_step(
+        self,
+        state: LatticeState,
+        forces: Array,
+        force_at: ForceFunction,
+        lattice: Lattice,
+        factor: tuple[int, int],
+        system: Any,
+        noise: Noise,
+        *,
+        xp: Any,
+    ) -> tuple[LatticeState, Array]:
+        """Take a step in whole numbers; return the state after it and the forces there.
+
+        Args:
+            factor: numerator and denominator of c.
+        """
+        state = state._replace(velocities=state.velocities + lattice.kick(forces, self.dt))
+        positions = state.positions + (state.velocities >> 1)
+        state = scaled(state, *factor, xp=xp)
+        velocities = state.velocities + self._random_kick(lattice, factor, system, noise, xp)
+        positions = lattice.wrapped(positions + (velocities - (velocities >> 1)))
+        return state._replace(positions=positions, velocities=velocities), force_at(positions)
+
+    def lattice_inverse(
+        self,
+        state: LatticeState,
+        forces: Array,
+        force_at: ForceFunction,
+        lattice: Lattice,
+        factor: tuple[int, int],
+        system: Any,
+        noise: Noise,
+        *,
+        xp: Any,
+    ) -> tuple[LatticeState, Array]:
+        """Undo a step in whole numbers; return the state before it and the forces there."""
+        velocities = state.velocities
+        positions = state.positions - (velocities - (velocities >> 1))
+        velocities = velocities - self._random_kick(lattice, factor, system, noise, xp)
+        state = scaled(state._replace(velocities=velocities), factor[1], factor[0], xp=xp)
+        positions = lattice.wrapped(positions - (state.velocities >> 1))
+        old_forces = force_at(positions)
+        velocities = state.velocities - lattice.kick(old_forces, self.dt)
+        return state._replace(positions=positions, velocities=velocities), old_forces

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from xpmd.coupling import Coupling
+from xpmd.lattice import Lattice, LatticeState
 from xpmd.module import static
 from xpmd.noise import Noise
 from xpmd.simulator import (
@@ -95,3 +96,43 @@ class VelocityVerlet(Simulator):
         old_forces = forces(coords)
         velocities = velocities - half * old_forces / mass
         return state._replace(coords=coords, velocities=velocities, forces=old_forces)
+
+    def lattice_step(
+        self,
+        state: LatticeState,
+        forces: Array,
+        force_at: ForceFunction,
+        lattice: Lattice,
+        factor: tuple[int, int],
+        system: Any,
+        noise: Noise,
+        *,
+        xp: Any,
+    ) -> tuple[LatticeState, Array]:
+        """Take a step in whole numbers; return the state after it and the forces there."""
+        half = 0.5 * self.dt
+        velocities = state.velocities + lattice.kick(forces, half)
+        positions = lattice.wrapped(state.positions + velocities)
+        new_forces = force_at(positions)
+        velocities = velocities + lattice.kick(new_forces, half)
+        return state._replace(positions=positions, velocities=velocities), new_forces
+
+    def lattice_inverse(
+        self,
+        state: LatticeState,
+        forces: Array,
+        force_at: ForceFunction,
+        lattice: Lattice,
+        factor: tuple[int, int],
+        system: Any,
+        noise: Noise,
+        *,
+        xp: Any,
+    ) -> tuple[LatticeState, Array]:
+        """Undo a step in whole numbers; return the state before it and the forces there."""
+        half = 0.5 * self.dt
+        velocities = state.velocities - lattice.kick(forces, half)
+        positions = lattice.wrapped(state.positions - velocities)
+        old_forces = force_at(positions)
+        velocities = velocities - lattice.kick(old_forces, half)
+        return state._replace(positions=positions, velocities=velocities), old_forces
