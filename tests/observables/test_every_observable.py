@@ -53,12 +53,15 @@ class Row:
     Attributes:
         function: of a System.
         by: the arrays that it depends on.
+        variant: whether another row calls the same code, so that JAX, which compiles for long, may
+            leave this one to the slow tests.
         rotation, translation, images, permutation: whether it stays the same under them. Under
             `images` single atoms are moved by whole box vectors, in a box of their own.
     """
 
     function: Callable[[md.System], Any]
     by: tuple[str, ...] = ("coords",)
+    variant: bool = False
     rotation: bool = True
     translation: bool = True
     images: bool = True
@@ -77,6 +80,7 @@ ROWS: dict[str, Row] = {
         )[1],
         ("coords", "sides"),
         permutation=False,
+        variant=True,
     ),
     "radius_of_gyration": Row(obs.radius_of_gyration, ("coords", "mass"), **AS_THEY_ARE),
     "pair_distances": Row(
@@ -92,6 +96,7 @@ ROWS: dict[str, Row] = {
         lambda s: obs.group_distance(s, [0, 1, 2], [5, 6], measure="nearest"),
         ("coords", "sides"),
         permutation=False,
+        variant=True,
     ),
     "center_of_mass": Row(
         obs.center_of_mass, ("coords", "mass"), rotation=False, translation=False, **AS_THEY_ARE
@@ -121,11 +126,13 @@ ROWS: dict[str, Row] = {
         translation=False,
         permutation=False,
         **AS_THEY_ARE,
+        variant=True,
     ),
     "distance_rmsd": Row(
         lambda s: obs.distance_rmsd(s, obs.distance_matrix(REFERENCE)),
         ("coords", "sides"),
         permutation=False,
+        variant=True,
     ),
     "hydrodynamic_radius": Row(obs.hydrodynamic_radius, ("coords", "sides")),
     "dipole_moment": Row(
@@ -136,6 +143,7 @@ ROWS: dict[str, Row] = {
         ("coords", "charge", "mass"),
         rotation=False,
         **AS_THEY_ARE,
+        variant=True,
     ),
     "steinhardt": Row(
         lambda s: obs.steinhardt(s, cutoff=1.4, start=0.9), ("coords", "sides"), permutation=False
@@ -144,10 +152,12 @@ ROWS: dict[str, Row] = {
         lambda s: obs.steinhardt(s, degree=2, cutoff=1.4, start=0.9, average="neighbors"),
         ("coords", "sides"),
         permutation=False,
+        variant=True,
     ),
     "steinhardt of all": Row(
         lambda s: obs.steinhardt(s, degree=2, cutoff=1.4, start=0.9, average="all"),
         ("coords", "sides"),
+        variant=True,
     ),
     "straightness": Row(
         lambda s: obs.straightness(s, CHAINS), ("coords", "sides"), permutation=False
@@ -160,6 +170,7 @@ ROWS: dict[str, Row] = {
         ("coords", "sides"),
         rotation=False,
         permutation=False,
+        variant=True,
     ),
     "contacts": Row(
         lambda s: obs.contacts(obs.pair_distances(s, PAIRS), distance=1.0, width=0.2),
@@ -167,15 +178,17 @@ ROWS: dict[str, Row] = {
         permutation=False,
     ),
     "density": Row(obs.density, ("sides", "mass")),
-    "number_density": Row(obs.number_density, ("sides",)),
+    "number_density": Row(obs.number_density, ("sides",), variant=True),
     "volume": Row(obs.volume, ("sides",)),
     "box_parameters": Row(obs.box_parameters, ("sides",)),
-    "total_energy": Row(obs.total_energy, ("coords", "velocities", "sides", "mass")),
+    "total_energy": Row(obs.total_energy, ("coords", "velocities", "sides", "mass"), variant=True),
     "scalar_pressure": Row(obs.scalar_pressure, ("coords", "velocities", "sides", "mass")),
-    "potential_energy": Row(md.potential_energy, ("coords", "sides")),
+    "potential_energy": Row(md.potential_energy, ("coords", "sides"), variant=True),
     "kinetic_energy": Row(md.kinetic_energy, ("velocities", "mass")),
     "temperature": Row(md.temperature, ("velocities", "mass")),
-    "pressure": Row(md.pressure, ("coords", "velocities", "sides", "mass"), rotation=False),
+    "pressure": Row(
+        md.pressure, ("coords", "velocities", "sides", "mass"), rotation=False, variant=True
+    ),
 }
 
 
@@ -201,14 +214,14 @@ def differentiated(name: str, library: str) -> Callable[..., Any]:
     return on.jit(lambda *xs: on.value_and_grad(loss, xs))
 
 
-@pytest.mark.parametrize("name", ROWS)
-def test_values_and_gradients_agree_on_every_backend(name, on, array):
+def check_values_and_gradients(name: str, on: md.Backend) -> None:
     row, values = ROWS[name], leaves()
     # Atoms on either side of the boundary, so that the box matters to distances.
     values["coords"] = (values["coords"] - 0.65) % values["sides"]
     expected = value_of(row, values)
     weight = weight_of(expected.shape)
-    _, slopes, (found,) = differentiated(name, on.name)(*(array(values[key]) for key in row.by))
+    arrays = [on.asarray(values[key], dtype="float64") for key in row.by]
+    _, slopes, (found,) = differentiated(name, on.name)(*arrays)
     np.testing.assert_allclose(on.to_numpy(found), expected, rtol=1e-11, atol=1e-12)
     step = 1e-5
     for key, slope in zip(row.by, slopes, strict=True):
@@ -222,6 +235,21 @@ def test_values_and_gradients_agree_on_every_backend(name, on, array):
         np.testing.assert_allclose(
             np.sum(on.to_numpy(slope) * along), expected_slope, rtol=2e-6, atol=1e-8, err_msg=key
         )
+
+
+VARIANTS = [name for name, row in ROWS.items() if row.variant]
+LIBRARIES = ["numpy", "torch", "array_api_strict", pytest.param("jax", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in VARIANTS])
+def test_values_and_gradients_agree_on_every_backend(name, on):
+    check_values_and_gradients(name, on)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_values_and_gradients_of_variants(name, library):
+    check_values_and_gradients(name, md.backend(library))
 
 
 def rotation(seed: int = 0) -> np.ndarray:
@@ -295,11 +323,21 @@ FINITE = [
 ]
 
 
-@pytest.mark.parametrize("name", FINITE)
-def test_values_and_slopes_stay_finite(name, on, array):
+def check_finite(name: str, on: md.Backend) -> None:
     for case, coords in degenerate().items():
         values = {**leaves(), "coords": coords}
-        by = (array(values[key]) for key in ROWS[name].by)
+        by = (on.asarray(values[key], dtype="float64") for key in ROWS[name].by)
         _, slopes, (found,) = differentiated(name, on.name)(*by)
         for each in (found, *slopes):
             assert np.isfinite(on.to_numpy(each)).all(), case
+
+
+@pytest.mark.parametrize("name", [name for name in FINITE if name not in VARIANTS])
+def test_values_and_slopes_stay_finite(name, on):
+    check_finite(name, on)
+
+
+@pytest.mark.parametrize("name", [name for name in FINITE if name in VARIANTS])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_values_and_slopes_of_variants_stay_finite(name, library):
+    check_finite(name, md.backend(library))
