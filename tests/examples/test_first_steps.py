@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import xpmd as md
+
 Example = Callable[[str], ModuleType]
 
 
@@ -31,6 +33,13 @@ def test_every_tenth_step_is_recorded(liquid: Any) -> None:
     assert liquid.time.shape == liquid.temperature.shape == liquid.potential.shape == (101,)
     assert (liquid.time[0], liquid.time[-1]) == (0.0, pytest.approx(10.0))
     assert liquid.n_bath == 51
+
+
+def test_the_liquid_starts_dense_and_without_overlaps(example: Example) -> None:
+    system = example("first_steps").start(64, "numpy")
+    grams_per_cm3 = 64 * 39.948 * 1.66053907e-24 / (float(system.boundary.volume()) * 1e-21)
+    assert grams_per_cm3 == pytest.approx(1.374, rel=1e-6)
+    assert float(md.mean_min_separation(system.coords, system.boundary)) > 0.32
 
 
 def test_the_bath_brings_the_liquid_to_its_temperature(liquid: Any) -> None:
