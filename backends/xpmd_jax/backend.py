@@ -130,6 +130,9 @@ class JaxBackend(Backend):
     def is_followed(self, value: Any) -> bool:
         return arrays.is_traced(value)
 
+    def captures(self, function: Callable[..., Arrays], *xs: Array) -> bool:
+        return False  # compiled functions refuse what they captured
+
     def custom_vjp(
         self,
         primal: Callable[..., Arrays],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xpmd.errors import BackendError
+from xpmd.errors import CAPTURED, BackendError, GradientError
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -18,7 +19,15 @@ Arrays = tuple[Any, ...]
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function compiled for each set of shapes."""
     compiled: Callable[..., Any] = jax.jit(function)
-    return compiled
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            return compiled(*arguments)
+        except jax.errors.UnexpectedTracerError as error:
+            raise GradientError(CAPTURED) from error
+
+    return call
 
 
 def repeat(

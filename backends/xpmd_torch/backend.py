@@ -66,6 +66,9 @@ class TorchBackend(Backend):
     def is_followed(self, value: Any) -> bool:
         return derivatives.is_followed(value)
 
+    def captures(self, function: Callable[..., Arrays], *xs: Array) -> bool:
+        return derivatives.captures(function, xs)
+
     def custom_vjp(
         self,
         primal: Callable[..., Arrays],

@@ -152,6 +152,13 @@ def is_followed(value: Any) -> bool:
     return value.requires_grad or unpacked(value).tangent is not None
 
 
+def captures(function: Callable[..., Arrays], xs: Arrays) -> bool:
+    """Return whether results of plain tensors are followed, because of something captured."""
+    with torch.enable_grad():
+        outs = function(*(without_graph(x.detach()) for x in xs))
+    return any(is_followed(out) for out in outs)
+
+
 def jvp(
     function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
 ) -> tuple[Arrays, tuple[Array | None, ...]]:

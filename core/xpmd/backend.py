@@ -305,6 +305,14 @@ class Backend(ABC):
         """Return whether a value is being differentiated now."""
         return False
 
+    def captures(self, function: Callable[..., Arrays], *xs: Array) -> bool:
+        """Return whether a function of constants follows a gradient all the same, of what it captured.
+
+        Libraries that raise an error of their own in that case say no.
+        """
+        outs = function(*(self.stop_gradient(x) for x in xs))
+        return any(self.is_followed(out) for out in outs)
+
     @abstractmethod
     def custom_vjp(
         self,

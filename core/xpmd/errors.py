@@ -39,6 +39,14 @@ class GradientError(XpmdError, RuntimeError):
     """A derivative was asked for that does not exist or cannot be computed this way."""
 
 
+#: What to say where a number that is differentiated reaches an energy by a way of its own.
+CAPTURED = (
+    "Something that is being differentiated is used by an interaction or a simulator without being one "
+    "of its fields: it was captured by a function or read from outside, and part of its gradient would "
+    "be lost. Make it a field of the component, `k: Any` in the class and `self.k` in `energy`."
+)
+
+
 class PluginError(XpmdError, RuntimeError):
     """A plugin could not be loaded or used; names the distribution it came from."""
 

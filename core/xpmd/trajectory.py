@@ -15,7 +15,7 @@ import optree
 
 from xpmd.backend import Backend
 from xpmd.ensemble import EnsembleBack
-from xpmd.errors import GradientError
+from xpmd.errors import CAPTURED, GradientError
 from xpmd.gradient_strategy import EnsembleStrategy, TrajectoryStrategy
 from xpmd.traced_walk import traced_back, traced_forward
 from xpmd.walk import Walk, WalkBack
@@ -75,7 +75,7 @@ class Trajectory:
             self._wanted = wanted
             return outputs, (leaves, kept)
         assert self.strategy is not None
-        walk = self.walk(leaves)
+        walk = self._unaided_walk(leaves)
         # What is kept stays here rather than in the residuals: it holds more than arrays.
         self._kept = self.strategy.forward(walk)
         self._walk, self._wanted = walk, wanted
@@ -111,7 +111,7 @@ class Trajectory:
                 tuple(leaves[k] for k in places),
                 tuple(directions[k] for k in places),
             )
-        return WalkAlong(self.walk(leaves), directions).run()
+        return WalkAlong(self._unaided_walk(leaves), directions).run()
 
     # -- averages over noise --------------------------------------------------------------------
 
@@ -127,7 +127,7 @@ class Trajectory:
                 f"The strategy '{type(self.ensemble).__name__}' samples on the host, so the loss cannot "
                 "be compiled as a whole: leave out jax.jit, or `jit=True`."
             )
-        walk = self.walk(leaves)
+        walk = self._unaided_walk(leaves)
         outputs, weights, self._kept = self.ensemble.forward(walk)
         self._walk, self._wanted = walk, wanted
         return (*outputs, *self._weighed(weights)), ()
@@ -161,6 +161,17 @@ class Trajectory:
         kind = next(name for _, name in self.shapes[1:] if name.startswith("float"))
         one = self.backend.asarray(list(weights), dtype=kind, device=device)
         return one, self.backend.xp(one).zeros_like(one)
+
+    def _unaided_walk(self, leaves: Arrays) -> Walk:
+        """Return a walk whose forces follow no gradient by themselves.
+
+        Raises:
+            GradientError: they do, of something that they captured.
+        """
+        walk = self.walk(leaves)
+        if self.backend.captures(walk.first_forces, *leaves):
+            raise GradientError(CAPTURED)
+        return walk
 
     def walk(self, leaves: Arrays) -> Walk:
         """Return a walk along this trajectory."""

@@ -1,0 +1,146 @@
+"""What once gave a wrong gradient without a word: each raises now, on every backend."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xpmd as md
+from xpmd_simulators import VelocityVerlet
+
+COORDS = np.array([[0.1, 0.2, 0.3], [0.5, 0.1, 0.0]])
+STRATEGIES = ["reverse", "checkpointed", "reversible", "forward"]
+
+
+def end(interaction: Any, array: Any) -> Any:
+    """Return the sum of squares of the coordinates after a few steps."""
+    system = md.System(
+        atoms=md.Atoms(mass=10.0),
+        coords=array(COORDS),
+        boundary=md.CubicBoundary(float("inf")),
+        interactions=[interaction],
+    )
+    x = md.simulate(system, VelocityVerlet(dt=0.05), 5).coords
+    return system.backend.xp(x).sum(x * x)
+
+
+class Trap(md.GeneralInteraction):
+    """k/2 sum |x|^2."""
+
+    k: Any
+    needs_neighbors = False
+
+    def energy(self, coords: Any, system: Any, neighbors: Any, *, xp: Any) -> Any:
+        return 0.5 * self.k * xp.sum(coords * coords)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_parameter_that_is_a_field_and_captured_too(
+    on: md.Backend, array: Any, strategy: str
+) -> None:
+    def loss(k: Any) -> Any:
+        class Sticky(md.PairwiseInteraction):
+            k: Any
+
+            def energy(self, r: Any, *, xp: Any) -> Any:
+                return self.k * k / r
+
+        return end(Sticky(k), array)
+
+    # The strict library refuses foreign arrays before anything can be said of them.
+    with pytest.raises((md.GradientError, TypeError), match="one of its fields|Array API arrays"):
+        md.grad(loss, strategy)(array(3.0))
+
+
+def test_a_parameter_that_is_captured_only(on: md.Backend, array: Any) -> None:
+    """NumPy follows it through the whole run; others raise. Nobody returns zero."""
+
+    def loss(k: Any) -> Any:
+        class Hidden(md.PairwiseInteraction):
+            def energy(self, r: Any, *, xp: Any) -> Any:
+                return k / r
+
+        return end(Hidden(), array)
+
+    try:
+        found = float(md.grad(loss)(array(3.0)))
+    except (md.GradientError, TypeError):
+        return
+    wanted = float(md.grad(loss, "finite_difference")(array(3.0)))
+    assert found == pytest.approx(wanted, rel=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad")
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_number_taken_out_of_the_loss(on: md.Backend, array: Any, strategy: str) -> None:
+    """float(x) leaves nothing to differentiate: no strategy returns zero for it."""
+
+    def loss(k: Any) -> Any:
+        return float(end(Trap(k), array)) * 2.0
+
+    errors = (md.GradientError, TypeError, ValueError)
+    if on.capabilities.jit:
+        errors = (*errors, Exception)  # JAX has an error of its own for this
+    with pytest.raises(errors) as caught:
+        md.grad(loss, strategy)(array(3.0))
+    assert not isinstance(caught.value, AssertionError)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_loss_of_none_of_its_parameters(on: md.Backend, array: Any, strategy: str) -> None:
+    def loss(k: Any) -> Any:
+        return end(Trap(array(2.0)), array)
+
+    with pytest.raises(md.GradientError, match="none of"):
+        md.grad(loss, strategy)({"k": array(3.0)})
+
+
+def test_a_loss_of_some_of_its_parameters(on: md.Backend, array: Any) -> None:
+    """The others get zeros, of their own shape and type."""
+    found = md.grad(lambda p: end(Trap(p["k"]), array))(
+        {"k": array(3.0), "unused": array([1.0, 2.0])}
+    )
+    assert float(found["k"]) != 0.0
+    assert on.to_numpy(found["unused"]).tolist() == [0.0, 0.0]
+
+
+def test_an_undeclared_attribute(on: md.Backend, array: Any) -> None:
+    class Secret(md.GeneralInteraction):
+        k: Any
+        needs_neighbors = False
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "_doubled", 2.0 * self.k)
+
+        def energy(self, coords: Any, system: Any, neighbors: Any, *, xp: Any) -> Any:
+            return self._doubled * xp.sum(coords * coords)
+
+    with pytest.raises(TypeError, match="_doubled"):
+        md.grad(lambda k: end(Secret(k), array))(array(3.0))
+
+
+class Notched(md.PairwiseInteraction):
+    """sqrt(r - d)^3 beyond d, written with a single `where`: right forward, NaN in reverse."""
+
+    d: Any
+
+    def energy(self, r: Any, *, xp: Any) -> Any:
+        beyond = r - self.d
+        return xp.where(beyond > 0, xp.sqrt(beyond) ** 3, 0.0 * r)
+
+
+def test_nan_of_a_single_where_is_named(on: md.Backend, array: Any) -> None:
+    errors = (md.GradientError, md.SimulationError)
+    with np.errstate(invalid="ignore"), pytest.raises(errors, match="not finite"):
+        md.grad(lambda d: end(Notched(d), array))(array(2.0))
+
+
+def test_integer_parameters_get_gradients(on: md.Backend, array: Any) -> None:
+    """k=100 is a number like 100.0."""
+    found = md.grad(lambda k: end(Trap(k), array), backend=on.name)(3)
+    wanted = md.grad(lambda k: end(Trap(k), array))(array(3.0))
+    assert float(found) == pytest.approx(float(wanted), rel=1e-12)
+    assert not math.isclose(float(found), 0.0)
