@@ -53,6 +53,8 @@ def jvp(
                     for x, t in zip(xs, tangents, strict=True)
                 )
             )
+            # A loss may return a plain number, which does not change.
+            moving = tuple(torch.as_tensor(out) for out in moving)
             changes = [_change(out, number) for out in moving]
         finally:
             _direction.reset(token)
