@@ -99,6 +99,18 @@ def pairs(array: Callable[..., Any], distances: Any, cutoff: md.Cutoff) -> md.Sy
     )
 
 
+def evaluated(system: md.System) -> tuple[Any, Any]:
+    """The energy and the forces, compiled where the backend does that."""
+    on = system.backend
+
+    def evaluate(coords: Any) -> tuple[Any, Any]:
+        moved = system.replace(coords=coords)
+        return md.potential_energy(moved), md.forces(moved)
+
+    energy, forces = on.jit(evaluate)(system.coords)
+    return on.to_numpy(energy), on.to_numpy(forces)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_energy_and_slope_are_those_of_the_formula(
     on: md.Backend, array: Callable[..., Any], name: str
@@ -106,19 +118,18 @@ def test_energy_and_slope_are_those_of_the_formula(
     cutoff, formula, *_ = CASES[name]
     r = DISTANCES[inside(name)]
     energy, pull = formula(r, RA, RC)
-    found = energy_of(cutoff, on)
-    np.testing.assert_allclose(on.to_numpy(found(array(r))), energy, rtol=1e-12, atol=1e-15)
-    slope = on.to_numpy(on.radial(found, array(r)))
-    np.testing.assert_allclose(-slope, pull, rtol=1e-12, atol=1e-14)
+    of_r = energy_of(cutoff, on)
+    found = on.jit(lambda at: (of_r(at), on.radial(of_r, at)))(array(r))
+    np.testing.assert_allclose(on.to_numpy(found[0]), energy, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(-on.to_numpy(found[1]), pull, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_published_numbers(on: md.Backend, array: Callable[..., Any], name: str) -> None:
     cutoff, _, pull, energy = CASES[name]
-    system = pairs(array, [0.7], cutoff)
-    np.testing.assert_allclose(on.to_numpy(md.potential_energy(system)), energy, atol=1e-11)
-    expected = [[-pull, 0.0, 0.0], [pull, 0.0, 0.0]]
-    np.testing.assert_allclose(on.to_numpy(md.forces(system)), expected, atol=1e-11)
+    found = evaluated(pairs(array, [0.7], cutoff))
+    np.testing.assert_allclose(found[0], energy, atol=1e-11)
+    np.testing.assert_allclose(found[1], [[-pull, 0.0, 0.0], [pull, 0.0, 0.0]], atol=1e-11)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -126,14 +137,12 @@ def test_a_system_sees_the_formula_within_reach_and_nothing_beyond(
     on: md.Backend, array: Callable[..., Any], name: str
 ) -> None:
     cutoff, formula, *_ = CASES[name]
-    system = pairs(array, DISTANCES, cutoff)
+    potential_energy, found = evaluated(pairs(array, DISTANCES, cutoff))
     energy, pull = (np.where(inside(name), part, 0.0) for part in formula(DISTANCES, RA, RC))
     total = np.sum(energy)
     # Without a cutoff the pairs see each other across the gaps, faintly.
     tolerance = 1e-9 if name == "none" else 1e-14
-    potential_energy = on.to_numpy(md.potential_energy(system))
     np.testing.assert_allclose(potential_energy, total, rtol=1e-12, atol=tolerance)
-    found = on.to_numpy(md.forces(system))
     np.testing.assert_allclose(found[1::2, 0], pull, rtol=1e-12, atol=tolerance)
     np.testing.assert_allclose(found[::2, 0], -pull, rtol=1e-12, atol=tolerance)
     if name != "none":
@@ -146,11 +155,11 @@ def test_a_sharp_cutoff_includes_its_distance(
     on: md.Backend, array: Callable[..., Any], rc: float
 ) -> None:
     cutoff = md.DistanceCutoff(rc)
-    at = pairs(array, [rc], cutoff)
-    assert float(md.potential_energy(at)) == pytest.approx(potential(rc), rel=1e-13)
-    assert on.to_numpy(md.forces(at))[1, 0] == pytest.approx(force(rc), rel=1e-13)
-    beyond = pairs(array, [np.nextafter(rc, 2.0) + 1e-15], cutoff)
-    assert float(md.potential_energy(beyond)) == 0.0
+    distances = [rc, np.nextafter(rc, 2.0) + 1e-15]
+    energy, forces = evaluated(pairs(array, distances, cutoff))
+    assert energy == pytest.approx(potential(rc), rel=1e-13)
+    assert forces[1, 0] == pytest.approx(force(rc), rel=1e-13)
+    assert not forces[2:].any()
 
 
 # The order of the first derivative that jumps, where the form starts and where it ends.
@@ -172,9 +181,9 @@ def test_continuity(
     for _ in range(2):
         derivatives.append(lambda r, of=derivatives[-1]: on.radial(of, r))
     scales = [potential(RA), force(RA), force(RA) / RA]
-    for order, derivative in enumerate(derivatives):
-        around = [RA, RA + 1e-10, RC]
-        start, past, end = on.to_numpy(derivative(array(around)))
+    values = on.jit(lambda r: tuple(each(r) for each in derivatives))(array([RA, RA + 1e-10, RC]))
+    for order, value in enumerate(values):
+        start, past, end = on.to_numpy(value)
         size = abs(scales[order])
         if at_start is not None:
             assert (abs(past - start) < 1e-6 * size) == (order < at_start)
@@ -203,7 +212,7 @@ def test_gradients_reach_the_distances_of_a_cutoff(
 
     at = {"activation": RA, "distance": RC}
     at = {field: at[field] for field in fields}
-    gradient = md.grad(loss, backend=on)(at)
+    gradient = md.grad(loss, backend=on, jit=True)(at)
     # A pair inside stays inside on either side of the difference, also the one at rc.
     r, w, h = distances[distances <= RC], weights[distances <= RC], 1e-6
     for field in fields:
@@ -224,7 +233,7 @@ def test_nothing_at_the_end_or_beyond_is_nan(
         system = system.replace(atoms=md.Atoms(sigma=sigma, epsilon=EPSILON))
         return (md.forces(system) ** 2).sum() + md.potential_energy(system)
 
-    value, slope = md.value_and_grad(loss, backend=on)(SIGMA)
+    value, slope = md.value_and_grad(loss, backend=on, jit=True)(SIGMA)
     assert math.isfinite(float(value))
     assert math.isfinite(float(slope))
     assert float(slope) != 0.0
