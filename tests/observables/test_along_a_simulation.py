@@ -19,7 +19,7 @@ GRID = np.stack(np.meshgrid([0.05, 1.05], [0.5, 1.5], [0.5, 1.5], indexing="ij")
 COORDS = GRID.reshape(-1, 3) + 0.05 * np.random.default_rng(0).normal(size=(8, 3))
 VELOCITIES = np.random.default_rng(1).normal(size=(8, 3))
 BONDS = [[0, 4], [1, 5]]
-PARAMETERS = {"sigma": 0.62, "k": 300.0}
+PARAMETERS = {"sigma": 0.85, "k": 300.0}
 
 #: What is recorded, and every how many steps.
 RECORDED: dict[str, tuple[Callable[[md.System], Any], int]] = {
@@ -68,13 +68,13 @@ def on_numpy(value: Any) -> np.ndarray:
 
 def system_of(array: Callable[..., Any], sigma: Any, k: Any) -> md.System:
     return md.System(
-        md.Atoms(mass=10.0, sigma=sigma, epsilon=0.5, charge=array(np.tile([1.0, -1.0], 4))),
+        md.Atoms(mass=10.0, sigma=sigma, epsilon=5.0, charge=array(np.tile([1.0, -1.0], 4))),
         array(COORDS),
         BOX,
         velocities=array(VELOCITIES),
         interactions=[
-            LennardJones(cutoff=md.ShiftedForceCutoff(0.95)),
-            HarmonicBond(atoms=BONDS, k=k, r0=0.8),
+            LennardJones(cutoff=md.ShiftedForceCutoff(0.99)),
+            HarmonicBond(atoms=BONDS, k=k, r0=0.9),
         ],
     )
 
