@@ -7,7 +7,7 @@ from xpmd.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from xpmd_simulators.langevin import Langevin
     from xpmd_simulators.obabo import OBABO
-from xpmd_simulators.velocity_verlet import VelocityVerlet
+    from xpmd_simulators.velocity_verlet import VelocityVerlet
 
 __all__ = ["OBABO", "Langevin", "VelocityVerlet"]
 
