@@ -63,6 +63,7 @@ def slopes(
     lengths: Array,
     *,
     most_entries: int = MOST_ENTRIES,
+    n_directions: int = N_DIRECTIONS,
 ) -> Slopes:
     """Differentiate a function of an array.
 
@@ -72,6 +73,7 @@ def slopes(
         lengths: a number, or one for each entry: how far it can move before the function changes
             its shape. Steps are a small part of it.
         most_entries: arrays of more are differentiated along random directions.
+        n_directions: how many.
     """
     xp = host_namespace()
     size = int(at.size)
@@ -80,9 +82,9 @@ def slopes(
         directions = xp.eye(size)
         labels = ["[" + ", ".join(map(str, k)) + "]" if k else "" for k in _places(at.shape)]
     else:
-        directions = host_noise(0, _STREAM).normal(0, (N_DIRECTIONS, size))
+        directions = host_noise(0, _STREAM).normal(0, (n_directions, size))
         directions = directions / xp.sqrt(xp.sum(directions * directions, axis=1))[:, None]
-        labels = [f"along random direction {k}" for k in range(N_DIRECTIONS)]
+        labels = [f"along random direction {k}" for k in range(n_directions)]
     found, sizes, here = [], [], abs(function(at))
     for u in directions:
 

@@ -149,7 +149,8 @@ def check_gradient_strategy(strategy: GradientStrategy, **settings: Any) -> Repo
     """Check an exact gradient strategy on every installed backend, against finite differences.
 
     The loss is made of the end of a short run and of an observable recorded along it; parameters are
-    those of the atoms, the box and the time step.
+    those of the atoms, the box and the time step. A strategy that is exact in a limit only, or for
+    averages, is exempt from "gradients".
 
     Args:
         strategy: an instance.

@@ -136,7 +136,7 @@ class Motion:
 
             value = parameters.host()[parameter]
             reach = 0.3 if parameter == "coords" else reaches_of(value)
-            return slopes(at, value, reach, most_entries=_MOST_ENTRIES)
+            return slopes(at, value, reach, most_entries=_MOST_ENTRIES, n_directions=2)
 
         return self._once(("slopes", parameter), run)  # type: ignore[no-any-return]
 

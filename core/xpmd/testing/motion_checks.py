@@ -8,7 +8,6 @@ from typing import Any
 from unittest import SkipTest
 
 from xpmd.simulate import simulate
-from xpmd.simulator import Simulator
 from xpmd.testing.agreement import SAME, SINGLE, host_namespace, on_host, require_close
 from xpmd.testing.backends_at_hand import usable
 from xpmd.testing.check import ConformanceError
@@ -125,8 +124,6 @@ def cell(motion: Motion) -> None:
 
 def inverse(motion: Motion) -> None:
     """Undoing three steps, by their records, leads back to where they began."""
-    if type(motion.simulator).inverse is Simulator.inverse:
-        raise SkipTest("it has no `inverse`.")
     system, simulator = motion.parts(motion.reference)
     state = start = motion.first_state(system, simulator)
     records = []
@@ -152,10 +149,6 @@ def inverse(motion: Motion) -> None:
 
 def order(motion: Motion, expected: float | None) -> None:
     """Half the time step has 1/2^order of the error at the end of the same time."""
-    if motion.stochastic:
-        raise SkipTest("noise is drawn anew for every step, whatever its length.")
-    if "dt" not in type(motion.simulator)._dynamic_names:
-        raise SkipTest("it has no field `dt`.")
     on = motion.reference
     dt = float(on_host(motion.parts(on)[1].dt))
     ends = []

@@ -29,7 +29,8 @@ def simulator_checks(
     motion = Motion(simulator, names, n_steps=n_steps)
     checks = component_checks(simulator, ("step", "inverse", "prepare"))
     checks += run_motion_checks(motion, names)
-    checks.append(Check("order", functools.partial(motion_checks.order, motion, order)))
+    if not motion.stochastic and "dt" in type(simulator)._dynamic_names:
+        checks.append(Check("order", functools.partial(motion_checks.order, motion, order)))
     target = temperature_checks.target_of(simulator)
     if target is not None and simulator.stochastic:
         run = functools.partial(temperature_checks.temperature, motion, target)
@@ -43,8 +44,9 @@ def run_motion_checks(motion: Motion, names: Sequence[str]) -> list[Check]:
         "repeatability": motion_checks.repeatability,
         "continuation": motion_checks.continuation,
         "cell": motion_checks.cell,
-        "inverse": motion_checks.inverse,
     }
+    if type(motion.simulator).inverse is not Simulator.inverse:
+        once["inverse"] = motion_checks.inverse
     each: dict[str, Callable[[Motion, str], None]] = {
         "gradients": motion_checks.gradients,
         "agreement": motion_checks.agreement,
