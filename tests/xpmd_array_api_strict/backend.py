@@ -84,7 +84,8 @@ class StrictBackend(DifferentiatedBackend):
         if isinstance(value, range):
             value = np.arange(value.start, value.stop, value.step)
         array = np.asarray(value, dtype=dtype)
-        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        # A copy, for NumPy exports no memory that may not be written to.
+        array = np.array(array, dtype=array.dtype.newbyteorder("="))
         return namespace.asarray(array, device=device)
 
     def device_of(self, array: Array) -> Any:

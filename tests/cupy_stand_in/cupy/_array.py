@@ -183,7 +183,7 @@ class ndarray:
     def __setitem__(self, key, value):
         on_current(self)
         places, values = index(key), unwrap(value)
-        (first, *others) = places
+        first, *others = places or (None,)
         if isinstance(first, numpy.ndarray) and first.ndim == 1 and first.dtype.kind in "iu":
             # Of several values for one place, another stays than on NumPy.
             if numpy.ndim(values) == self._host[places].ndim:

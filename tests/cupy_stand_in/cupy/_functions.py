@@ -43,10 +43,10 @@ CREATING = names(
     arange empty eye full identity indices linspace ones tri zeros
     """
 )
-#: Functions that look at types only.
+#: Functions that look at types and shapes only.
 LOOKING = names(
     """
-    can_cast finfo iinfo issubdtype promote_types result_type dtype
+    broadcast_shapes can_cast finfo iinfo issubdtype promote_types result_type dtype
     """
 )
 
