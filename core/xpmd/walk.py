@@ -7,7 +7,7 @@ numbers stopped being finite, and call reporters. Gradient strategies are writte
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from xpmd.backend import Backend
@@ -37,6 +37,9 @@ from xpmd.watch import Watch
 
 Array = Any
 Arrays = tuple[Any, ...]
+
+#: Blocks of records that are put together in one operation.
+AT_ONCE = 16
 
 
 class Chunk(NamedTuple):
@@ -114,7 +117,8 @@ class Walk:
         self._program: Program | None = None
         self._plan = plan
         self._lists: tuple[Arrays, Arrays] | None = None
-        self.records: list[Arrays] = []
+        # Stacked as chunks made them: a row for itself would cost more than the steps it is of.
+        self._records: list[Arrays] = []
         self.end: Arrays = ()
         self._failed_in_a_row = 0
 
@@ -226,16 +230,12 @@ class Walk:
         if not sane:
             self.watch.fail(self, chunk, before, records)
         self.hold(*after)
-        for done, row in self.rows(chunk, records):
-            self._record(done, row)
+        if chunk.records:
+            self.watch.report_records(self, chunk, records)
+            if self.keep_records:
+                self._records.append(tuple(_first(part, chunk.records) for part in records))
         if chunk.record_at_end:
             self._record(chunk.done + chunk.active, self.program.snapshot(after.floats))
-
-    def rows(self, chunk: Chunk, records: Arrays) -> Iterator[tuple[int, Arrays]]:
-        """Yield the steps done and the snapshot of each record that a chunk made."""
-        interval = self.program.structure.interval or 0
-        for k in range(chunk.records):
-            yield chunk.done + (k + 1) * interval, tuple(part[k, ...] for part in records)
 
     def again(self, chunk: Chunk, floats: Arrays, keep: str | None = None) -> tuple[Arrays, Any]:
         """Go through a chunk that was gone through before."""
@@ -287,14 +287,36 @@ class Walk:
     def _record(self, done: int, snapshot: Arrays) -> None:
         self.watch.report(self, self.start_step + done, snapshot)
         if self.keep_records:
-            self.records.append(snapshot)
+            self._records.append(tuple(part[None, ...] for part in snapshot))
+
+    @property
+    def records(self) -> list[Arrays]:
+        """The snapshots of the records, one by one."""
+        return [
+            tuple(part[k, ...] for part in block)
+            for block in self._records
+            for k in range(block[0].shape[0])
+        ]
 
     def outputs(self) -> Arrays:
         """Return the snapshot at the end, then those of the records, stacked."""
         if not self.keep_records:
             return self.end
-        columns = zip(*self.records, strict=True)
-        return (*self.end, *(self.backend.xp(*c).stack(list(c)) for c in columns))
+        columns = zip(*self._records, strict=True)
+        return (*self.end, *(_joined(list(column), self.backend) for column in columns))
+
+
+def _first(part: Array, count: int) -> Array:
+    return part if part.shape[0] == count else part[:count, ...]
+
+
+def _joined(blocks: list[Array], backend: Backend) -> Array:
+    """Return blocks one after the other, a few at a time: compilers are slow with thousands."""
+    xp = backend.xp(*blocks)
+    while len(blocks) > 1:
+        groups = [blocks[k : k + AT_ONCE] for k in range(0, len(blocks), AT_ONCE)]
+        blocks = [group[0] if len(group) == 1 else xp.concat(group) for group in groups]
+    return blocks[0]
 
 
 class WalkBack:

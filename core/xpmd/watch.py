@@ -31,7 +31,7 @@ class Watch:
 
     def report(self, walk: Any, step: int, snapshot: Arrays) -> None:
         """Show a snapshot to the reporters that are due."""
-        due = [r for r in self.reporters if (step - walk.start_step) % r.every == 0]
+        due = self._due(walk, step)
         if not due:
             return
         # A snapshot has no forces; those of the state are not looked at.
@@ -39,6 +39,24 @@ class Watch:
         system = walk.program.system_at(walk.leaves, floats)
         for reporter in due:
             reporter.report(step, system)
+
+    def report_records(
+        self, walk: Any, chunk: Any, records: Arrays, before: int | None = None
+    ) -> None:
+        """Show the records that a chunk made.
+
+        Args:
+            records: snapshots, stacked.
+            before: only those with fewer steps done than this.
+        """
+        interval = walk.program.structure.interval or 1
+        for k in range(chunk.records):
+            done = chunk.done + (k + 1) * interval
+            if (before is None or done < before) and self._due(walk, walk.start_step + done):
+                self.report(walk, walk.start_step + done, tuple(part[k, ...] for part in records))
+
+    def _due(self, walk: Any, step: int) -> list[Reporter]:
+        return [r for r in self.reporters if (step - walk.start_step) % r.every == 0]
 
     def finish(self, walk: Any, step: int, floats: Arrays) -> None:
         """Tell the reporters that the walk has ended."""
@@ -73,9 +91,7 @@ class Watch:
             (system, forces), (walk.program.system_at(walk.leaves, broken), known(broken[2]))
         )
         step = walk.start_step + chunk.done + bad
-        for done, row in walk.rows(chunk, records):
-            if done < chunk.done + bad:
-                self.report(walk, walk.start_step + done, row)
+        self.report_records(walk, chunk, records, before=chunk.done + bad)
         for reporter in self.reporters:
             reporter.failed(step - 1, system)
         raise SimulationError(
