@@ -12,6 +12,9 @@ from xpmd.boundary import Boundary
 
 Array = Any
 
+#: A length in nm that no rounding sees and that is a normal number.
+_SMALLEST = 1e-200
+
 
 def host_pairs(
     coords: Array,
@@ -111,6 +114,9 @@ def _by_scipy(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array, 
         wrapped[:, axis] = np.mod(coords[:, axis], sides[axis])
         # np.mod of a tiny negative number is the side itself, which the tree refuses.
         wrapped[wrapped[:, axis] >= sides[axis], axis] = 0.0
+    # Many atoms at exactly 0 are told apart by the number next to it, which is 0 again while compiled
+    # code that calls the host has subnormal numbers flushed: the tree would divide them without end.
+    wrapped[np.abs(wrapped) < _SMALLEST] = _SMALLEST
     tree = cKDTree(wrapped, boxsize=lengths if not opened.all() else None)
     pairs = tree.query_pairs(cutoff, output_type="ndarray")
     return pairs[:, 0], pairs[:, 1]
