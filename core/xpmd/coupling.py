@@ -22,6 +22,9 @@ class Coupling(Module):
     #: False if no noise is drawn; `noise` may then be `None`.
     stochastic: ClassVar[bool] = True
 
+    #: Whether it makes the ensemble canonical at its `temperature`.
+    canonical: ClassVar[bool] = False
+
     #: Fields given as quantities, with their dimension.
     quantities: ClassVar[dict[str, str]] = {"temperature": "temperature", "tau": "time"}
 

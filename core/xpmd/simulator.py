@@ -46,6 +46,9 @@ class Simulator(Module):
     #: False if no noise is drawn; `noise` may then be `None`.
     stochastic: ClassVar[bool] = True
 
+    #: Whether it samples the canonical ensemble at its `temperature`.
+    canonical: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         require_positive_fields(self)
         if "dt" in self._dynamic_names:

@@ -105,14 +105,19 @@ def _temperature(simulator: Any) -> float:
     """Return the one temperature that a simulator or its couplings keep, K.
 
     Raises:
-        GradientError: there is none, or there are several.
+        GradientError: the ensemble is not canonical, or there are several temperatures.
     """
     owners = [each for each in (simulator, *simulator.couplings) if hasattr(each, "temperature")]
+    names = [type(each).__name__ for each in (simulator, *simulator.couplings)]
     found = {concrete(each.temperature) for each in owners}
-    if len(found) != 1 or None in found:
-        raise GradientError(
-            f"The strategy 'reweighting' needs one temperature, and {type(simulator).__name__} with "
-            f"{[type(c).__name__ for c in simulator.couplings]} has {sorted(map(str, found))}. Use a "
-            "simulator or a thermostat that samples the canonical ensemble, such as Langevin."
-        )
-    return float(found.pop())
+    others = [type(each).__name__ for each in owners if not each.canonical]
+    if others:
+        reason = f"{others[0]} does not sample the canonical ensemble"
+    elif len(found) != 1 or None in found:
+        reason = f"{' with '.join(names)} has not one temperature, but {sorted(map(str, found))}"
+    else:
+        return float(found.pop())
+    raise GradientError(
+        f"The strategy 'reweighting' cannot be used here: {reason}. Use a simulator or a thermostat that "
+        "is canonical, such as Langevin or AndersenThermostat, and one temperature."
+    )

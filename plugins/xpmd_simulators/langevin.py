@@ -41,6 +41,7 @@ class Langevin(Simulator):
     coupling: Coupling | tuple[Coupling, ...] = ()
     remove_cm_motion: int = static(default=1)
 
+    canonical: ClassVar[bool] = True
     positive_fields: ClassVar[dict[str, bool]] = {
         "dt": False,
         "temperature": True,

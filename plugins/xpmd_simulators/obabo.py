@@ -35,6 +35,7 @@ class OBABO(Simulator):
     coupling: Coupling | tuple[Coupling, ...] = ()
     remove_cm_motion: int = static(default=0)
 
+    canonical: ClassVar[bool] = True
     positive_fields: ClassVar[dict[str, bool]] = {
         "dt": False,
         "temperature": True,

@@ -26,6 +26,7 @@ class AndersenThermostat(Coupling):
     temperature: Array
     tau: Array
 
+    canonical: ClassVar[bool] = True
     positive_fields: ClassVar[dict[str, bool]] = {"temperature": True, "tau": False}
 
     def apply(

@@ -13,7 +13,7 @@ import xpmd as md
 from xpmd_gradients import Reweighting, Score
 from xpmd_interactions import LennardJones
 from xpmd_simulators import OBABO, Langevin, VelocityVerlet
-from xpmd_thermostats import AndersenThermostat
+from xpmd_thermostats import AndersenThermostat, BerendsenThermostat
 
 N_ATOMS, K, T = 20, 400.0, 300.0
 KT = md.units.molar.boltzmann * T
@@ -174,13 +174,19 @@ def fluid(params: Any, simulator: Any) -> Any:
 
 REFUSED = {
     "no temperature": (
-        "reweighting", "sigma", lambda p: VelocityVerlet(dt=0.002), "one temperature"
+        "reweighting", "sigma", lambda p: VelocityVerlet(dt=0.002), "not one temperature"
     ),
     "two temperatures": (
         "reweighting",
         "sigma",
         lambda p: Langevin(0.002, 300.0, 1.0, coupling=AndersenThermostat(200.0, 1.0)),
-        "one temperature",
+        "not one temperature",
+    ),
+    "not canonical": (
+        "reweighting",
+        "sigma",
+        lambda p: VelocityVerlet(0.002, coupling=BerendsenThermostat(300.0, 1.0)),
+        "BerendsenThermostat does not sample",
     ),
     "no density": ("score", "sigma", lambda p: Langevin(0.002, 300.0, 1.0), "density of a step"),
     "drift removed": (

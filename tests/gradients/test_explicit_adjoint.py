@@ -38,13 +38,19 @@ def loss(params: dict[str, Any], array: Any, simulator: Any, mass: Any) -> Any:
     return xp.sum(xp.sin(3.0 * run.coords)) + xp.sum(rows * rows * rows)
 
 
-@pytest.mark.parametrize("name", SIMULATORS)
+# Compiled, the formulas are the same; two of them will do there.
+CASES = [
+    *((on, name) for on in ("numpy", "torch", "array_api_strict") for name in SIMULATORS),
+    ("jax", "verlet"),
+    ("jax", "langevin"),
+]
+
+
+@pytest.mark.parametrize(("on", "name"), CASES, indirect=["on"])
 @pytest.mark.parametrize("strategy", ["reverse", Reversible()], ids=["reverse", "reversible"])
 def test_equal_to_the_differentiated_step(
     on: md.Backend, array: Any, name: str, strategy: Any
 ) -> None:
-    if on.capabilities.jit and name not in ("verlet", "langevin"):
-        pytest.skip("the same formulas, compiled; two of them will do")
     params = {
         "sigma": array(0.34),
         "epsilon": array(np.full(N_ATOMS, 0.9)),

@@ -53,9 +53,7 @@ BONDS = [[0, 1], [1, 2], [2, 3]]
 BOXES = {
     "cubic": lambda: md.CubicBoundary(2.0, 2.2, 2.4),
     "open": lambda: md.CubicBoundary(2.0, float("inf"), 2.4),
-    "triclinic": lambda: md.TriclinicBoundary(
-        [[2.1, 0.0, 0.0], [0.4, 2.2, 0.0], [-0.3, 0.5, 2.3]]
-    ),
+    "triclinic": lambda: md.TriclinicBoundary([[2.1, 0.0, 0.0], [0.4, 2.2, 0.0], [-0.3, 0.5, 2.3]]),
 }
 FINDERS = {
     "all pairs": lambda: None,
@@ -146,9 +144,7 @@ def test_vjp_is_that_of_the_forces(on: md.Backend, array: Any, box: str, finder:
 
 
 @pytest.mark.parametrize(("box", "finder"), [("cubic", "all pairs"), ("triclinic", "distance")])
-def test_jvp_is_the_transpose_of_the_vjp(
-    on: md.Backend, array: Any, box: str, finder: str
-) -> None:
+def test_jvp_is_the_transpose_of_the_vjp(on: md.Backend, array: Any, box: str, finder: str) -> None:
     """w . (J dx + dF/dp dp) = (J^T w) . dx + ((dF/dp)^T w) . dp, for random directions."""
     system = everything(array, box, finder)
     neighbors, _ = neighbors_of(system)

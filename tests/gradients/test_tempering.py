@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shaken_lattice import SIDE, start
 
 import xpmd as md
+from shaken_lattice import SIDE, start
 from xpmd_gradients import Checkpointed, Reverse, Reversible
 from xpmd_interactions import LennardJones
 from xpmd_simulators import VelocityVerlet
@@ -176,7 +176,11 @@ def test_damping_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"truncate": 0}, "truncate"), ({"clip_norm": -1.0}, "clip_norm"), ({"damping": 1.0}, "damping")],
+    [
+        ({"truncate": 0}, "truncate"),
+        ({"clip_norm": -1.0}, "clip_norm"),
+        ({"damping": 1.0}, "damping"),
+    ],
 )
 def test_settings_are_checked(settings: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
