@@ -32,6 +32,7 @@ class Outer(md.Module):
     atoms: Any = md.indices()
     name: str = md.static(default="outer")
     nothing: Any = None
+    rank: int = md.static(default=3)
 
 
 def outer() -> Outer:
@@ -60,7 +61,7 @@ def test_a_round_trip_keeps_everything() -> None:
     assert isinstance(again.pair, Pair)
     assert again.pair == Pair(6.0, 7.0)
     assert again.inner.weight == 8.0
-    assert (again.name, again.inner.label, again.nothing) == ("outer", "inner", None)
+    assert (again.name, again.rank, again.inner.label, again.nothing) == ("outer", 3, "inner", None)
     assert flatten(again)[1] == structure
 
 

@@ -27,12 +27,13 @@ BOXES: dict[str, tuple[md.Boundary, Any]] = {
 
 
 class PullOfThree(md.SpecificInteraction):
-    """k |(x_j - x_i) + (x_k - x_i)|^4, written in positions."""
+    """k |(x_j - x_i) + 2 (x_k - x_i)|^4, written in positions."""
 
     k: Any
 
     def energy(self, x_i: Any, x_j: Any, x_k: Any, *, boundary: Any, xp: Any) -> Any:
-        both = boundary.displacement(x_i, x_j, xp=xp) + boundary.displacement(x_i, x_k, xp=xp)
+        near, far = (boundary.displacement(x_i, x, xp=xp) for x in (x_j, x_k))
+        both = near + 2.0 * far
         return self.k * xp.sum(both * both, axis=-1) ** 2
 
 
@@ -116,7 +117,7 @@ class Box:
             ]
             return float(np.sum(8.0 * (1 + np.cos(2 * np.array(found) - 0.4))))
         if kind == "positions":
-            pulls = [table[i, j] + table[i, k] for i, j, k in self.angles]
+            pulls = [table[i, j] + 2.0 * table[i, k] for i, j, k in self.angles]
             return float(20.0 * sum((p @ p) ** 2 for p in pulls))
         return float(3.0 * np.sum(np.maximum(1.0 - (r / RC) ** 2, 0.0) ** 4) ** 2)
 
