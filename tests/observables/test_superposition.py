@@ -58,6 +58,7 @@ SHAPES = {
     "upside down": (COORDS * [1, 1, 0], COORDS * [-1, 1, 0]),
     "three atoms": (COORDS[:3], OTHER[:3]),
     "two atoms": (COORDS[:2], OTHER[:2]),
+    "onto a line": (COORDS, np.arange(9.0)[:, None] * np.asarray([0.0, 0.0, 0.4])),
     "half a turn": (COORDS, COORDS * [-1, -1, 1]),
 }
 
@@ -121,7 +122,7 @@ def test_rmsd_in_the_plane_leaves_mirror_images_apart(on, array):
 
 
 @pytest.mark.filterwarnings("ignore:Optimal rotation is not uniquely:UserWarning")
-@pytest.mark.parametrize("case", ["in space", "mirrored", "in a plane", "two atoms"])
+@pytest.mark.parametrize("case", ["in space", "mirrored", "in a plane", "onto a line", "two atoms"])
 def test_slopes_by_structure_reference_and_masses(case, on, array):
     coords, reference = (np.asarray(x, dtype=float) for x in SHAPES[case])
     mass = MASS[: len(coords)]
@@ -129,6 +130,9 @@ def test_slopes_by_structure_reference_and_masses(case, on, array):
     _, slopes, _ = with_slopes(weighted_rmsd, on.name)(*(array(x) for x in arguments))
     step = 1e-6
     for place, slope in enumerate(slopes):
+        assert np.isfinite(on.to_numpy(slope)).all()
+        if (case, place) == ("onto a line", 1):
+            continue  # Off the line, one of many best rotations wins: a kink.
         along = np.random.default_rng(place).normal(size=arguments[place].shape)
         moved = []
         for sign in (1, -1):
@@ -211,6 +215,22 @@ def test_fluctuations_agree_with_scipy_and_differentiate(on, array):
         np.sum(weight * fluctuation_by_scipy(trajectory + sign * step * along)) for sign in (1, -1)
     ]
     expected = (moved[0] - moved[1]) / (2 * step)
+    np.testing.assert_allclose(np.sum(on.to_numpy(slope) * along), expected, rtol=1e-6)
+
+
+def test_two_atoms_fluctuate_along_their_bond_alone(on, array):
+    # The turn around the bond changes nothing, so its curvature must not be divided by.
+    numbers = np.random.default_rng(11)
+    ends = numbers.normal(size=(7, 2, 3))
+
+    def by_length(x):
+        return 2 * np.std(0.5 * np.linalg.norm(x[:, 1] - x[:, 0], axis=-1))
+
+    _, (slope,), _ = on.value_and_grad(
+        lambda x: (on.xp(x).sum(obs.fluctuation(x)), ()), (array(ends),)
+    )
+    along, step = numbers.normal(size=ends.shape), 1e-6
+    expected = (by_length(ends + step * along) - by_length(ends - step * along)) / (2 * step)
     np.testing.assert_allclose(np.sum(on.to_numpy(slope) * along), expected, rtol=1e-6)
 
 
