@@ -146,6 +146,7 @@ def main() -> None:
     evaluate = evaluated_on(options.backend, options.strategy)
     for number, epoch in enumerate(training(evaluate), start=1):
         print(f"Epoch {number}  |  {epoch}", flush=True)
+    print("Drawing the gradient at 60 angles ...", flush=True)
     draw(evaluate, out / "grad_angle.png")
     coords = arrays_of(options.backend)(START)
     motion = simulated(
