@@ -234,6 +234,19 @@ def test_two_atoms_fluctuate_along_their_bond_alone(on, array):
     np.testing.assert_allclose(np.sum(on.to_numpy(slope) * along), expected, rtol=1e-6)
 
 
+def test_a_reference_on_a_line_leaves_slopes_of_a_size(on, array):
+    # Turns around the line cost nothing; a reference moved off it would fix them in no time.
+    line = SHAPES["onto a line"][1]
+
+    def loss(x, y):
+        return on.xp(x).sum(obs.fluctuation(x, reference=y)), ()
+
+    function = on.jit(lambda *xs: on.value_and_grad(loss, xs))
+    _, slopes, _ = function(array(records()), array(line))
+    for slope in slopes:
+        assert np.abs(on.to_numpy(slope)).max() < 10.0
+
+
 def test_fluctuations_as_the_records_stand_and_onto_a_reference():
     trajectory = records()
     away = trajectory - trajectory.mean(axis=0)
