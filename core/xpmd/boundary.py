@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from xpmd.module import Module, flatten
 
@@ -16,6 +16,9 @@ class Boundary(Module):
     Displacements travel as one array per component, because an array of short vectors costs five
     times as much on every backend.
     """
+
+    #: Up to how many times the smallest width `shortest_squared` is exact.
+    list_limit: ClassVar[float] = 1.0
 
     @property
     def dimensions(self) -> int:
@@ -32,7 +35,7 @@ class Boundary(Module):
         raise NotImplementedError
 
     def shortest_squared(self, displacement: Sequence[Array], *, xp: Any) -> Array:
-        """Return the squared length of the shortest image, exact up to the smallest width.
+        """Return the squared length of the shortest image, exact at least up to the smallest width.
 
         `nearest` may be exact up to half of it only, which is enough for forces; a neighbor list
         reaches further.

@@ -6,13 +6,13 @@ import math
 from collections.abc import Hashable
 from typing import Any
 
-from xpmd.backend import Backend
+from xpmd.backend import Backend, backend_of
 from xpmd.boundary import Boundary
 from xpmd.concrete import concrete, followed, require_positive, require_whole
 from xpmd.errors import NeighborOverflowError
 from xpmd.exclusions import Exclusions
 from xpmd.module import Module, static
-from xpmd.neighbor_list import NeighborList
+from xpmd.neighbor_list import PAST_MENDING, NeighborList
 from xpmd.units import magnitude
 
 Array = Any
@@ -49,9 +49,10 @@ class NeighborFinder(Module):
         """Return a plan with room for what `neighbors` could not hold.
 
         Raises:
-            NeighborOverflowError: there was room, so more of it will not help.
+            NeighborOverflowError: more room will not help.
         """
-        return require_larger(plan, plan)  # type: ignore[no-any-return]
+        require_mendable(neighbors, exact=True)
+        raise NotImplementedError
 
     def build(
         self,
@@ -109,16 +110,19 @@ class CutoffNeighborFinder(NeighborFinder):
         return self.cutoff
 
 
-def require_larger(plan: Any, larger: Any) -> Any:
-    """Return `larger`; raise `NeighborOverflowError` if it is no different from `plan`."""
-    if larger == plan:
+def require_mendable(neighbors: NeighborList, *, exact: bool = False) -> None:
+    """Raise `NeighborOverflowError` if more room will not make the list fit for use.
+
+    Args:
+        exact: the list has no fixed size that could be too small.
+    """
+    backend = backend_of(neighbors.reference)
+    if exact or (backend.to_numpy(neighbors.count) == PAST_MENDING).any():
         raise NeighborOverflowError(
-            "The neighbor list had room for every pair, yet it cannot be used: the cutoff of an "
-            "interaction has come to exceed that of the neighbor finder, or half the smallest width "
-            "of the box. Use a shorter cutoff or a larger box; a box that shrinks needs a barostat "
-            "that is less violent."
+            "The neighbor list cannot be used, whatever its size: the cutoff of an interaction has come "
+            "to exceed that of the neighbor finder, or half the smallest width of the box. Use a "
+            "shorter cutoff or a larger box, and see to it that the box does not collapse."
         )
-    return larger
 
 
 def all_pairs(

@@ -10,6 +10,9 @@ from xpmd.module import Module, static
 Array = Any
 Layout = Literal["half", "full", "dense"]
 
+#: The count of a list that would be wrong with any capacity.
+PAST_MENDING = 2**31 - 1
+
 
 class NeighborList(Module):
     """Pairs of atoms within the cutoff of a finder when it was built.
@@ -74,6 +77,14 @@ class NeighborList(Module):
         if of_first.shape[1] == 1:
             return of_first[:, 0]
         return xp.sum(of_first, axis=1)
+
+
+def roomier(count: int, capacity: int) -> int:
+    """Return a capacity for a list of which `count` entries were needed when it was last looked at.
+
+    More may have been needed before, so it is larger than the old one in any case.
+    """
+    return bucketed(max(count, capacity))
 
 
 def bucketed(count: int, *, spare: float = 1.1, step: int = 4) -> int:

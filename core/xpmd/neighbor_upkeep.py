@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from xpmd.backend import Backend
+from xpmd.boundary import Boundary
 from xpmd.errors import NeighborOverflowError
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_finder import NeighborFinder
-from xpmd.neighbor_list import NeighborList
+from xpmd.neighbor_list import PAST_MENDING, NeighborList
 from xpmd.strain import strain_size, strained
 
 Array = Any
@@ -51,10 +52,15 @@ def build_neighbors(system: Any, coords: Array, plan: Any, *, xp: Any) -> Neighb
     found: NeighborList = finder.build(
         coords, boundary, system.exclusions, plan, backend=backend, xp=backend.xp(coords)
     )
-    overflow = found.overflow
+    unfit = found.overflow != found.overflow
     for flag in _too_short(system, boundary):
-        overflow = overflow | flag
-    return found.with_fields(box=boundary, overflow=overflow)
+        unfit = unfit | flag
+    xp = backend.xp(found.count)
+    return found.with_fields(
+        box=boundary,
+        overflow=found.overflow | unfit,
+        count=xp.where(unfit, xp.full_like(found.count, PAST_MENDING), found.count),
+    )
 
 
 def _reaches(system: Any) -> list[Any]:
@@ -65,19 +71,24 @@ def _reaches(system: Any) -> list[Any]:
     return [backend.stop_gradient(r) if backend.is_array(r) else r for r in reaches]
 
 
-def _too_short(system: Any, boundary: Any) -> Iterator[Any]:
-    """Yield whether an interaction looks further than the list, or past the nearest image.
+def _too_short(system: Any, boundary: Boundary) -> Iterator[Any]:
+    """Yield whether an interaction looks further than the list, or the box has become too narrow.
 
     A System refuses both when it is made, but a cutoff may be unknown then, and a box may shrink.
     """
-    widths = [width for width in boundary.array_widths() if width is not None]
+    finder = system.neighbor_finder
+    listed = math.isfinite(finder.reach)
+    widths = [width * (1 + _ROUNDING) for width in boundary.array_widths() if width is not None]
+    if listed and math.isfinite(boundary.list_limit):
+        for width in widths:
+            yield finder.reach > boundary.list_limit * width
     for reach in _reaches(system):
         if reach is None:
             continue
-        if math.isfinite(system.neighbor_finder.reach):
-            yield reach > system.neighbor_finder.reach * (1 + _ROUNDING)
+        if listed:
+            yield reach > finder.reach * (1 + _ROUNDING)
         for width in widths:
-            yield 2 * reach > width * (1 + _ROUNDING)
+            yield 2 * reach > width
 
 
 def constant(component: Any, backend: Backend) -> Any:

@@ -21,6 +21,7 @@ class OrthorhombicBoundary(Boundary):
     open_sides: tuple[bool, ...] = static()
 
     n_sides: ClassVar[int] = 3
+    list_limit: ClassVar[float] = math.inf
 
     def __init__(self, *sides: Any) -> None:
         name, wanted = type(self).__name__, self.n_sides

@@ -138,7 +138,16 @@ def _pairwise(system: Any) -> None:
     if not system.pairwise:
         return
     finder: NeighborFinder = system.neighbor_finder
-    half = min(system.boundary.widths(), default=math.inf) / 2
+    width = min(system.boundary.widths(), default=math.inf)
+    half = width / 2
+    # A side or a cutoff in single precision is a little more or less than the number that was given.
+    rounded = 1 + (2e-7 if system.dtype == "float32" else 1e-12)
+    limit = width * system.boundary.list_limit
+    if limit * rounded < finder.reach < math.inf:
+        raise ValueError(
+            f"`neighbor_finder`: its cutoff {finder.reach} nm is over the smallest width of the tilted "
+            f"box, {width} nm, up to which the nearest image is known. Use a larger box or less skin."
+        )
     for interaction in system.pairwise:
         name = type(interaction).__name__
         cutoff = getattr(interaction, "cutoff", None)
@@ -156,12 +165,12 @@ def _pairwise(system: Any) -> None:
             )
         if reach is None:
             continue
-        if reach > half * (1 + 1e-12):
+        if reach > half * rounded:
             raise ValueError(
                 f"{name}: cutoff {reach} nm is over half the smallest box width, {2 * half} nm: an "
                 "atom would see two images of another. Use a larger box or a smaller cutoff."
             )
-        if reach > finder.reach:
+        if reach > finder.reach * rounded:
             raise ValueError(
                 f"{name}: cutoff {reach} nm is larger than the neighbor finder's {finder.reach} nm; "
                 "pairs would be lost."

@@ -9,8 +9,8 @@ from xpmd.backend import backend as backend_named
 from xpmd.boundary import Boundary
 from xpmd.exclusions import Exclusions
 from xpmd.module import flatten, unflatten
-from xpmd.neighbor_finder import EXACT, CutoffNeighborFinder, all_pairs, require_larger
-from xpmd.neighbor_list import NeighborList, bucketed
+from xpmd.neighbor_finder import EXACT, CutoffNeighborFinder, all_pairs, require_mendable
+from xpmd.neighbor_list import NeighborList, bucketed, roomier
 from xpmd_neighbors.cell_candidates import near, pairs_in_blocks
 from xpmd_neighbors.cell_grid import Grid, most_cells, sort_into_cells
 from xpmd_neighbors.distance import lists_exactly
@@ -62,16 +62,16 @@ class CellListNeighborFinder(CutoffNeighborFinder):
             capacity = bucketed(most_entries(first, second, n_atoms, full=full))
         return CellPlan(cells, _roomy(width), capacity)
 
-    def enlarge(self, plan: Any, neighbors: NeighborList) -> Any:
-        if plan == EXACT:
-            return require_larger(plan, plan)
+    def enlarge(self, plan: Any, neighbors: NeighborList) -> CellPlan:
+        require_mendable(neighbors, exact=plan == EXACT)
         entries, width = (int(neighbors.count[k]) for k in range(2))
-        larger = plan
-        if width > plan.width:
-            larger = larger._replace(width=_roomy(width))
-        if entries > plan.capacity:
-            larger = larger._replace(capacity=bucketed(entries))
-        return require_larger(plan, larger)
+        # A range that is too narrow hides entries, so that both grow unless one alone is to blame.
+        wide, long = width > plan.width, entries > plan.capacity
+        if wide or not long:
+            plan = plan._replace(width=rounded_width(roomier(width, plan.width)))
+        if long or not wide:
+            plan = plan._replace(capacity=roomier(entries, plan.capacity))
+        return plan  # type: ignore[no-any-return]
 
     def build(
         self,

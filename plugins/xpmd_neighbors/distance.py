@@ -10,8 +10,8 @@ from xpmd.backend import Backend
 from xpmd.boundary import Boundary
 from xpmd.exclusions import Exclusions
 from xpmd.module import flatten, static, unflatten
-from xpmd.neighbor_finder import EXACT, CutoffNeighborFinder, require_larger
-from xpmd.neighbor_list import NeighborList, bucketed
+from xpmd.neighbor_finder import EXACT, CutoffNeighborFinder, require_mendable
+from xpmd.neighbor_list import NeighborList, bucketed, roomier
 from xpmd_neighbors.host_pairs import (
     METHODS,
     host_pairs,
@@ -57,11 +57,9 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
         full = backend.capabilities.pair_layout == "full"
         return bucketed(most_entries(first, second, known.shape[0], full=full))
 
-    def enlarge(self, plan: Any, neighbors: NeighborList) -> int | str:
-        needed = int(neighbors.count)
-        fits = plan == EXACT or needed <= plan
-        larger: int | str = require_larger(plan, plan if fits else bucketed(needed))
-        return larger
+    def enlarge(self, plan: Any, neighbors: NeighborList) -> int:
+        require_mendable(neighbors, exact=plan == EXACT)
+        return roomier(int(neighbors.count), plan)
 
     def build(
         self,
