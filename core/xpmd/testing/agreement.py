@@ -66,21 +66,27 @@ def require_close(
     place = int(xp.argmax(xp.where(bad, excess, -1.0)))
     here = xp.unravel_index(place, wanted.shape) if wanted.ndim else ()
     index = f"[{', '.join(str(int(k)) for k in here)}]" if here else ""
-    where = index if labels is None else labels[place]
-    if where and not where.startswith("["):
-        where = f" {where}"
+    where = what + index if labels is None else at(what, labels[place])
     raise ConformanceError(
-        f"{what}{where} = {float(found[here]):.10g}, and {wanted_is} {float(wanted[here]):.10g}: off "
+        f"{where} = {float(found[here]):.10g}, and {wanted_is} {float(wanted[here]):.10g}: off "
         f"by {float(difference[here]):.3g}, allowed {float(allowed[here]):.2g}"
         + (f" ({int(xp.sum(bad))} of {wanted.size} entries are off)." if wanted.size > 1 else ".")
     )
 
 
-def require_finite(what: str, found: Array, *, labels: list[str] | None = None) -> None:
+def at(what: str, label: str) -> str:
+    """Return a quantity with its place: an index stands close, words apart."""
+    return f"{what}{label}" if label.startswith("[") or not label else f"{what} {label}"
+
+
+def require_finite(
+    what: str, found: Array, *, labels: list[str] | None = None, remedy: str = ""
+) -> None:
     """Raise unless every number is finite.
 
     Args:
         labels: a word for each row, along the first axis, for the message.
+        remedy: what to do about it.
     """
     xp = host_namespace()
     found = xp.asarray(found)
@@ -89,5 +95,5 @@ def require_finite(what: str, found: Array, *, labels: list[str] | None = None) 
         return
     here = tuple(int(k) for k in xp.argwhere(bad)[0])
     index = f"[{', '.join(str(k) for k in here)}]" if here else ""
-    at = f" {labels[here[0]]}" if labels is not None and here else ""
-    raise ConformanceError(f"{what}{index} is {float(found[here])}{at}.")
+    where = f" {labels[here[0]]}" if labels is not None and here else ""
+    raise ConformanceError(f"{what}{index} is {float(found[here])}{where}{remedy}.")

@@ -9,7 +9,7 @@ from unittest import SkipTest
 
 from xpmd.errors import XpmdError
 
-#: More names than this in a line are counted.
+#: More checks than this that were not made on a backend are counted.
 _MOST_NAMES = 5
 
 
@@ -88,7 +88,7 @@ class Report:
             lines = [f"{self.subject} passed {made} checks."]
         lines += _grouped({name: _words(error) for name, error in self.failed.items()})
         if self.skipped:
-            lines += ["Not made:", *_grouped(self.skipped)]
+            lines += ["Not made:", *_grouped(self.skipped, count=True)]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -152,17 +152,16 @@ def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _grouped(messages: Mapping[str, str]) -> list[str]:
-    """Return a line a message, with the names that share it before it."""
+def _grouped(messages: Mapping[str, str], *, count: bool = False) -> list[str]:
+    """Return a line a message, with the names that share it before it, or how many they are."""
     names: dict[str, list[str]] = {}
     for name, message in messages.items():
         names.setdefault(message, []).append(name)
-    return [f"  {_joined(found)}: {message}" for message, found in names.items()]
-
-
-def _joined(names: Sequence[str]) -> str:
-    """Return names in one line; many on one backend by their number."""
-    backends = {name.partition("-")[2] for name in names}
-    if len(names) > _MOST_NAMES and len(backends) == 1 and "" not in backends:
-        return f"{len(names)} checks on {backends.pop()}"
-    return ", ".join(names)
+    lines = []
+    for message, found in names.items():
+        backends = {name.partition("-")[2] for name in found}
+        words = ", ".join(found)
+        if count and len(found) > _MOST_NAMES and len(backends) == 1 and "" not in backends:
+            words = f"{len(found)} checks on {backends.pop()}"
+        lines.append(f"  {words}: {message}")
+    return lines

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from xpmd.noise import host_noise
-from xpmd.testing.agreement import DIFFERENTIATED, SAME, host_namespace, require_close
+from xpmd.testing.agreement import (
+    DIFFERENTIATED,
+    SAME,
+    at,
+    host_namespace,
+    require_close,
+)
 from xpmd.testing.check import ConformanceError
 
 Array = Any
@@ -59,7 +65,7 @@ def slope(function: Callable[[float], float], step: float) -> tuple[float, float
 
 def slopes(
     function: Callable[[Array], float],
-    at: Array,
+    point: Array,
     lengths: Array,
     *,
     most_entries: int = MOST_ENTRIES,
@@ -68,35 +74,41 @@ def slopes(
     """Differentiate a function of an array.
 
     Args:
-        function: takes an array like `at`, returns a number.
-        at: host array.
+        function: takes an array like `point`, returns a number.
+        point: host array.
         lengths: a number, or one for each entry: how far it can move before the function changes
             its shape. Steps are a small part of it.
         most_entries: arrays of more are differentiated along random directions.
         n_directions: how many.
     """
     xp = host_namespace()
-    size = int(at.size)
-    reaches = xp.reshape(lengths + xp.zeros_like(at), (-1,))
+    size, shape = int(point.size), tuple(point.shape)
+    reaches = xp.reshape(lengths + xp.zeros_like(point), (-1,))
     if size <= most_entries:
         directions = xp.eye(size)
-        labels = ["[" + ", ".join(map(str, k)) + "]" if k else "" for k in _places(at.shape)]
+        labels = ["[" + ", ".join(map(str, k)) + "]" if k else "" for k in _places(shape)]
     else:
         directions = host_noise(0, _STREAM).normal(0, (n_directions, size))
         directions = directions / xp.sqrt(xp.sum(directions * directions, axis=1))[:, None]
         labels = [f"along random direction {k}" for k in range(n_directions)]
-    found, sizes, here = [], [], abs(function(at))
+    found, value = [], function(point)
     for u in directions:
 
         def along(t: float, u: Array = u) -> float:
-            return function(at + t * xp.reshape(u, at.shape))
+            return function(point + t * xp.reshape(u, shape))
 
         length = float(xp.min(reaches[u != 0.0]))
-        found.append(slope(along, _STEP * length))
-        sizes.append(here / length)
-    values = xp.asarray([value for value, _ in found])
-    uncertainties = xp.asarray([error for _, error in found])
-    return Slopes(directions, values, uncertainties, xp.asarray(sizes), labels)
+        found.append((*slope(along, _STEP * length), abs(value) / length))
+    return of_rows(found, directions, labels)
+
+
+def of_rows(
+    rows: Sequence[tuple[float, float, float]], directions: Array, labels: list[str]
+) -> Slopes:
+    """Return slopes from value, uncertainty and size of each."""
+    xp = host_namespace()
+    values, uncertainties, sizes = (xp.asarray([row[k] for row in rows]) for k in range(3))
+    return Slopes(directions, values, uncertainties, sizes, labels)
 
 
 def require_slopes(what: str, gradient: Array, wanted: Slopes) -> None:
@@ -107,7 +119,7 @@ def require_slopes(what: str, gradient: Array, wanted: Slopes) -> None:
     if not xp.all(xp.isfinite(wanted.values)) or xp.any(coarse):
         k = int(xp.argmax(xp.where(xp.isfinite(wanted.values), wanted.uncertainties, xp.inf)))
         raise ConformanceError(
-            f"{what} {wanted.labels[k]} has no derivative by finite differences that could be "
+            f"{at(what, wanted.labels[k])} has no derivative by finite differences that could be "
             f"trusted, {float(wanted.values[k]):.6g} +- {float(wanted.uncertainties[k]):.2g}: the "
             "value jumps or is not finite near here."
         )

@@ -25,6 +25,11 @@ Array = Any
 
 _STREAM = 45
 _N_NEARBY = 4
+#: What to do about a derivative that is not a number.
+_REMEDY = (
+    "; where only the result of a `where` is masked its derivative in reverse is 0 times infinity: mask "
+    "the argument of the function inside, too"
+)
 
 
 def padding(sample: Sample, name: str) -> None:
@@ -47,7 +52,7 @@ def sweep(sample: Sample, name: str) -> None:
     xp, on = host_namespace(), usable(name)
     swept, distances = shapes.pairs(sample)
     system = shapes.system_of_pairs(sample, swept, on)
-    gradients = _require_finite(system, on, f"on {name}", labels=swept.label_atoms())
+    gradients = _require_finite(system, on, f"on {name}", labels=swept)
     if sample.reach is None:
         return
     beyond = xp.asarray([r > sample.reach * (1.0 + 1e-9) for r in distances for _ in range(2)])
@@ -64,7 +69,7 @@ def coordinate(sample: Sample, name: str) -> None:
         raise SkipTest("the energy is one of positions, not of a distance, angle or dihedral.")
     on, swept = usable(name), shapes.bonded(size, sample.length)
     system = shapes.system_of_terms(sample, swept, on)
-    _require_finite(system, on, f"on {name}", labels=swept.label_atoms())
+    _require_finite(system, on, f"on {name}", labels=swept)
 
 
 def nearby(sample: Sample, name: str) -> None:
@@ -84,11 +89,15 @@ def _require_finite(
     where: str,
     *,
     has_energy: bool = True,
-    labels: list[str] | None = None,
+    labels: shapes.Shapes | None = None,
 ) -> dict[str, Array]:
-    """Raise unless energy, forces and all their gradients are finite; return the first gradients."""
+    """Raise unless energy, forces and all their gradients are finite; return the first gradients.
+
+    Args:
+        labels: the shapes that atoms and terms of the System make.
+    """
     parameters = Parameters(system, on, without=WITHOUT)
-    n_atoms = system.n_atoms
+    words = {} if labels is None else labels.by_rows()
     weights = on.asarray(
         host_noise(0, _STREAM).normal(0, tuple(system.coords.shape)), dtype=system.dtype
     )
@@ -107,9 +116,12 @@ def _require_finite(
         value, gradients, _ = on.value_and_grad(loss, parameters.values)
         found = dict(zip(parameters.names, map(on_host, gradients), strict=True))
         for parameter, gradient in found.items():
-            by_atom = gradient.ndim > 0 and gradient.shape[0] == n_atoms
+            rows = gradient.shape[0] if gradient.ndim else 0
             require_finite(
-                f"d({word})/d({parameter}) {where}", gradient, labels=labels if by_atom else None
+                f"d({word})/d({parameter}) {where}",
+                gradient,
+                labels=words.get(rows),
+                remedy=_REMEDY,
             )
         require_finite(f"{word} {where}", on_host(value))
         first = first or found

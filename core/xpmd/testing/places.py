@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from xpmd.noise import host_noise
-from xpmd.orthorhombic_boundary import CubicBoundary
+from xpmd.orthorhombic_boundary import CubicBoundary, RectangularBoundary
 from xpmd.placement import place_atoms
 from xpmd.testing.agreement import host_namespace
+from xpmd.triclinic_boundary import TriclinicBoundary
 
 Array = Any
 
@@ -79,6 +80,16 @@ def _clear(coords: Array, boundary: Any, reach: float | None) -> bool:
         if repeats and bool(xp.any(xp.abs(xp.abs(part) - 0.5) < _MARGIN)):
             return False
     return True
+
+
+def box_of(vectors: Array) -> Any:
+    """Return the box of cell vectors, the rows; a stretched one of right angles stays so."""
+    rows = [[float(x) for x in row] for row in vectors]
+    size = range(len(rows))
+    if any(rows[a][b] != 0.0 for a in size for b in size if a != b):
+        return TriclinicBoundary(rows)
+    sides = [rows[k][k] for k in size]
+    return CubicBoundary(*sides) if len(rows) == 3 else RectangularBoundary(*sides)
 
 
 def _no_room(n_atoms: int, boundary: Any) -> str:

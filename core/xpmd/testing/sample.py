@@ -17,9 +17,9 @@ from xpmd.specific import SpecificInteraction
 from xpmd.system import System
 from xpmd.testing.agreement import host_namespace, on_host
 from xpmd.testing.backends_at_hand import first_usable, moved, usable
-from xpmd.testing.differences import Slopes, slopes
+from xpmd.testing.differences import Slopes, slope, slopes
 from xpmd.testing.parameters import Parameters, reaches_of
-from xpmd.testing.places import chain, scattered
+from xpmd.testing.places import box_of, chain, scattered
 
 Array = Any
 
@@ -28,6 +28,10 @@ _SPREAD = 0.03
 _SPREAD_STREAM, _WEIGHT_STREAM = 41, 42
 #: What an energy does not depend on.
 WITHOUT = ("velocities", "atoms.mass")
+
+
+#: Step of a strain.
+_STRAIN = 1e-3
 
 
 class Sample:
@@ -235,6 +239,25 @@ class Sample:
             return slopes(at, value, self.length if spatial else reaches_of(value))
 
         return self._once(("slopes", what, parameter), found)  # type: ignore[no-any-return]
+
+    def strain_slope(self, a: int, b: int) -> tuple[float, float, float]:
+        """Return dE/d(strain[a, b]) by differences, its uncertainty, and the size of E."""
+        on, xp = self.reference, host_namespace()
+        vectors = self.boundary.cell_vectors()
+
+        def strained(t: float) -> float:
+            deformation = xp.eye(self.boundary.dimensions)
+            deformation[a, b] += t
+            box = self.boundary
+            if vectors is not None:
+                box = box_of(xp.asarray(vectors) @ deformation)
+            system = self.system(on, coords=self.coords @ deformation, boundary=box)
+            return float(on.to_numpy(potential_energy(system)))
+
+        def found() -> tuple[float, float, float]:
+            return (*slope(strained, _STRAIN), abs(strained(0.0)))
+
+        return self._once(("strain", a, b), found)  # type: ignore[no-any-return]
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._kept:

@@ -27,9 +27,11 @@ class Shapes(NamedTuple):
     positions: Array
     labels: list[str]
 
-    def label_atoms(self) -> list[str]:
-        """Return for each atom the shape it is in."""
-        return [label for label in self.labels for _ in range(self.positions.shape[1])]
+    def by_rows(self) -> dict[int, list[str]]:
+        """Return what each row is of an array with one a shape, and of one with one an atom."""
+        size = int(self.positions.shape[1])
+        atoms = [label for label in self.labels for _ in range(size)]
+        return {len(self.labels): self.labels, len(atoms): atoms}
 
 
 def pairs(sample: Sample) -> tuple[Shapes, list[float]]:
@@ -94,13 +96,14 @@ def system_of_terms(sample: Sample, shapes: Shapes, on: Backend) -> System:
     n_shapes, size = shapes.positions.shape[:2]
     n_terms = int(sample.terms.shape[0])
     changes: dict[str, Any] = {}
-    for name in interaction._dynamic_names:
-        value = getattr(interaction, name)
-        if not isinstance(value, list) and not getattr(value, "ndim", 0):
-            continue
-        rows = xp.asarray(concrete(value))
-        if n_terms > 1 and rows.shape[0] == n_terms:
-            changes[name] = rows[[k % n_terms for k in range(n_shapes)]]
+    for name, value in interaction.parameters_by_term().items():
+        if isinstance(value, (int, float)):
+            # One a term, so that a derivative that is not a number says where.
+            changes[name] = xp.full(n_shapes, float(value))
+        elif isinstance(value, list) or len(getattr(value, "shape", ())) > 0:
+            rows = xp.asarray(concrete(value))
+            if n_terms > 1 and rows.shape[0] == n_terms:
+                changes[name] = rows[[k % n_terms for k in range(n_shapes)]]
     changes["atoms"] = [[size * k + a for a in range(size)] for k in range(n_shapes)]
     return _system(sample, shapes, on, interactions=(interaction.with_fields(**changes),))
 
