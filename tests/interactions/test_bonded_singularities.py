@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import xpmd as md
+from interactions.slow_on_jax import slow_on_jax
 from xpmd_interactions.pairwise.lennard_jones import LennardJones
 from xpmd_interactions.specific.harmonic_angle import HarmonicAngle
 from xpmd_interactions.specific.harmonic_bond import HarmonicBond
@@ -79,6 +80,7 @@ SINGULAR: dict[str, tuple[Any, Any, float]] = {
 ALONE = {2: HarmonicBond, 3: HarmonicAngle, 4: lambda a, k, x: PeriodicTorsion(a, 2.0, x, k)}
 
 
+@slow_on_jax
 @pytest.mark.parametrize("name", SINGULAR)
 def test_good_terms_beside_a_singular_one(name: str, on: md.Backend) -> None:
     """The singular term exerts no force, and leaves those of the good one as they are alone."""

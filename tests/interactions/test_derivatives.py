@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import xpmd as md
+from interactions.slow_on_jax import slow_on_jax
 from oracles import finite_differences
 from xpmd_interactions.general.muller_brown import MullerBrown
 from xpmd_interactions.pairwise.coulomb import Coulomb
@@ -193,6 +194,7 @@ def expected_gradient(name: str) -> Parameters:
     return {key: of(key) for key in p}
 
 
+@slow_on_jax
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("name", CASES)
 def test_forces(name: str, seed: int, on: md.Backend) -> None:
@@ -204,6 +206,7 @@ def test_forces(name: str, seed: int, on: md.Backend) -> None:
     assert np.abs(forces - expected).max() < 1e-9 * largest
 
 
+@slow_on_jax
 @pytest.mark.parametrize("name", CASES)
 def test_gradients_of_energy_and_forces(name: str, on: md.Backend) -> None:
     """Every field, every atom parameter, the box and the coordinates."""
@@ -227,6 +230,7 @@ def test_gradients_of_energy_and_forces(name: str, on: md.Backend) -> None:
         assert np.abs(ours - expected[key]).max() < 1e-9 * largest, key
 
 
+@slow_on_jax
 @pytest.mark.parametrize("name", CASES)
 def test_single_precision(name: str, on: md.Backend) -> None:
     case = CASES[name]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import xpmd as md
+from interactions.slow_on_jax import slow_on_jax
 from oracles import lammps_reference as lammps
 from oracles.molecules import CELLS, CUTOFF, Molecules, Numbers, chain_liquid
 from xpmd_interactions.pairwise.lennard_jones import LennardJones
@@ -101,6 +102,7 @@ def chain_reference(cell: str) -> lammps.Stage:
     return lammps.run(molecules, np.zeros_like(molecules.coords), [*potential, "run 0"])[0]
 
 
+@slow_on_jax
 @pytest.mark.parametrize("cell", CELLS)
 def test_pressure_of_chains(cell: str, on: md.Backend) -> None:
     """Bonds, angles, torsions and Lennard-Jones together, of which OpenMM gives no virial."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import xpmd as md
+from interactions.slow_on_jax import slow_on_jax
 from oracles.molecules import Molecules, Numbers
 from xpmd_interactions.pairwise.coulomb import Coulomb
 from xpmd_interactions.pairwise.lennard_jones import LennardJones
@@ -205,6 +206,7 @@ def hold_term(term: str, on: md.Backend) -> None:
     reference.hold(molecules.system(on, *TERMS[term][0](molecules)), term_reference(term))
 
 
+@slow_on_jax
 def test_total(on: md.Backend) -> None:
     m = protein().molecules
     system = m.system(

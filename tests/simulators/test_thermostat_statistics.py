@@ -140,7 +140,7 @@ def test_berendsen_relaxes_exponentially(start_temperature: float) -> None:
 
 # -- a Lennard-Jones fluid ------------------------------------------------------------------------
 
-N_ATOMS, TEMPERATURE, DT, EVERY = 64, 30.0, 0.005, 50
+N_ATOMS, TEMPERATURE, DT, EVERY = 64, 30.0, 0.005, 25
 N_DOF = 3 * N_ATOMS - 3
 
 
@@ -161,10 +161,10 @@ def fluid(on: md.Backend) -> md.System:
 
 
 # The kinetic energy forgets itself within EVERY steps: exp(-5) of it is left.
-LANGEVIN = Langevin(dt=DT, temperature=TEMPERATURE, friction=10.0)
+LANGEVIN = Langevin(dt=DT, temperature=TEMPERATURE, friction=20.0)
 ANDERSEN = VelocityVerlet(
     dt=DT,
-    coupling=AndersenThermostat(temperature=TEMPERATURE, tau=0.05),
+    coupling=AndersenThermostat(temperature=TEMPERATURE, tau=0.025),
     # Removing the drift that fresh velocities make would take energy out.
     remove_cm_motion=0,
 )
@@ -175,7 +175,9 @@ NOT_CANONICAL = {
 }
 
 
-def kinetic_energies(on: md.Backend, simulator: md.Simulator, seed: int, n_records: int) -> Any:
+def kinetic_energies(
+    on: md.Backend, simulator: md.Simulator, seed: int, n_records: int, equilibrate: int = 20
+) -> Any:
     """Return the energy of each species along each axis `(records, 2, 3)`, in units of k_B T/2."""
 
     def by_species(s: md.System) -> Any:
@@ -183,7 +185,6 @@ def kinetic_energies(on: md.Backend, simulator: md.Simulator, seed: int, n_recor
         squares = s.atoms.mass[:, None] * s.velocities**2
         return xp.stack([xp.sum(squares[k::2, :], axis=0) for k in (0, 1)])
 
-    equilibrate = 20
     found = md.simulate(
         fluid(on),
         simulator,
@@ -216,13 +217,15 @@ def equipartition(energies: Any, n_dof: int) -> None:
 @pytest.mark.parametrize("name", CANONICAL)
 def test_canonical_in_short(name: str) -> None:
     simulator, n_dof = CANONICAL[name]
-    energies = kinetic_energies(md.backend("numpy"), simulator, 1, 40)
+    energies = kinetic_energies(md.backend("numpy"), simulator, 1, 30, equilibrate=5)
     assert probability(energies, n_dof) > 1e-3
     equipartition(energies, n_dof)
 
 
 def test_not_canonical_in_short() -> None:
-    energies = kinetic_energies(md.backend("numpy"), NOT_CANONICAL["berendsen"], 1, 40)
+    energies = kinetic_energies(
+        md.backend("numpy"), NOT_CANONICAL["berendsen"], 1, 30, equilibrate=5
+    )
     assert probability(energies, N_DOF) < 1e-3
 
 
