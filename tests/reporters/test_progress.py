@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,20 +22,16 @@ class Terminal(io.StringIO):
         return True
 
 
-def rotor(array: Callable[..., Any]) -> md.System:
+@pytest.fixture
+def system() -> md.System:
     """Return two bonded atoms that turn about each other."""
     return md.System(
         atoms=md.Atoms(mass=1.0),
-        coords=array([[1.0, 1.0, 1.0], [1.5, 1.0, 1.0]]),
-        velocities=array([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]]),
+        coords=np.array([[1.0, 1.0, 1.0], [1.5, 1.0, 1.0]]),
+        velocities=np.array([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]]),
         boundary=md.CubicBoundary(3.0),
         interactions=[HarmonicBond(atoms=[[0, 1]], k=10.0, r0=0.5)],
     )
-
-
-@pytest.fixture
-def system() -> md.System:
-    return rotor(np.asarray)
 
 
 def run(system: md.System, progress: md.Progress, n_steps: int = 25, **options: Any) -> md.Result:
@@ -56,8 +51,8 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_lines_where_there_is_no_terminal(array: Callable[..., Any], seconds: list[float]) -> None:
-    system, stream = rotor(array), io.StringIO()
+def test_lines_where_there_is_no_terminal(system: md.System, seconds: list[float]) -> None:
+    stream = io.StringIO()
     run(system, md.Progress(every=10, stream=stream))
     lines = stream.getvalue().splitlines()
     pattern = re.compile(r"step (\d+)  T ([\d.e+]+)  ([\d]+) steps/s  \((\d+)/25\)")
@@ -168,16 +163,16 @@ def test_the_bar_is_closed_whatever_happens(
     assert sys.stdout is output
 
 
-def test_a_gradient_with_progress(array: Callable[..., Any]) -> None:
+def test_a_gradient_with_progress(system: md.System) -> None:
     """Numbers under differentiation are shown like any others, once."""
-    system, stream = rotor(array), io.StringIO()
+    stream = io.StringIO()
 
     def loss(r0: Any) -> Any:
         bond = HarmonicBond(atoms=[[0, 1]], k=10.0, r0=r0)
         end = run(system.replace(interactions=[bond]), md.Progress(every=10, stream=stream))
         return md.kinetic_energy(end.system)
 
-    md.value_and_grad(loss)(array(0.6))
+    md.value_and_grad(loss)(np.asarray(0.6))
     assert "(0/25)" in stream.getvalue()
     assert stream.getvalue().count("(25/25)") == 1
 

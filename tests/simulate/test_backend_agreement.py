@@ -58,26 +58,45 @@ def assert_agrees(on: md.Backend, simulator: str, finder: str) -> None:
         np.testing.assert_allclose(found, wanted, rtol=0.0, atol=1e-10)
 
 
-@pytest.mark.parametrize("simulator", SIMULATORS)
-def test_simulators_agree_on_every_backend(on: md.Backend, simulator: str) -> None:
-    assert_agrees(on, simulator, "distance")
+# Compiling and checking every operation take their time.
+OFTEN = [
+    *((name, simulator) for name in ("numpy", "torch") for simulator in SIMULATORS),
+    *(("jax", simulator) for simulator in ("velocity_verlet", "langevin", "andersen")),
+    ("array_api_strict", "andersen"),
+]
+SELDOM = [
+    (name, simulator)
+    for name in ("jax", "array_api_strict")
+    for simulator in SIMULATORS
+    if (name, simulator) not in OFTEN
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "simulator"),
+    [*OFTEN, *(pytest.param(*each, marks=pytest.mark.slow) for each in SELDOM)],
+)
+def test_simulators_agree_on_every_backend(name: str, simulator: str) -> None:
+    pytest.importorskip(name)
+    assert_agrees(md.backend(name), simulator, "distance")
 
 
 def test_all_pairs_agree_on_every_backend(on: md.Backend) -> None:
     assert_agrees(on, "velocity_verlet", "all_pairs")
 
 
-@pytest.mark.parametrize("name", ["numpy", "torch", "array_api_strict"])
+@pytest.mark.parametrize("name", ["numpy", "torch"])
 def test_cell_lists_agree(name: str) -> None:
     pytest.importorskip(name)
     assert_agrees(md.backend(name), "velocity_verlet", "cell_list")
 
 
 @pytest.mark.slow
-def test_compiled_cell_lists_agree() -> None:
-    pytest.importorskip("jax")
+@pytest.mark.parametrize("name", ["jax", "array_api_strict"])
+def test_cell_lists_agree_seldom(name: str) -> None:
+    pytest.importorskip(name)
     for simulator in ("velocity_verlet", "langevin"):
-        assert_agrees(md.backend("jax"), simulator, "cell_list")
+        assert_agrees(md.backend(name), simulator, "cell_list")
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)

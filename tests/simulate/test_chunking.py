@@ -54,9 +54,19 @@ def assert_same(on: md.Backend, found: Any, wanted: Any) -> None:
     np.testing.assert_allclose(found, wanted, rtol=0.0, atol=tolerance)
 
 
-# The strict library takes NumPy's path, slowly: it is in the test of going on.
-@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
-@pytest.mark.parametrize("every", INTERVALS)
+# The strict library takes NumPy's path, slowly; two intervals take both paths of compiled code.
+OFTEN = [
+    *((name, every) for name in ("numpy", "torch") for every in INTERVALS),
+    ("jax", 7),
+    ("jax", 130),
+]
+SELDOM = [("jax", 1), ("jax", 100), *(("array_api_strict", every) for every in INTERVALS)]
+
+
+@pytest.mark.parametrize(
+    ("name", "every"),
+    [*OFTEN, *(pytest.param(*each, marks=pytest.mark.slow) for each in SELDOM)],
+)
 def test_records_do_not_change_the_end(name: str, every: int) -> None:
     pytest.importorskip(name)
     on = md.backend(name)
@@ -97,7 +107,12 @@ def test_several_intervals_at_once() -> None:
     assert_same(on, end_of(on, result), uncut(on))
 
 
-def test_going_on_is_the_same_as_not_stopping(on: md.Backend) -> None:
+@pytest.mark.parametrize(
+    "name", ["numpy", "torch", "jax", pytest.param("array_api_strict", marks=pytest.mark.slow)]
+)
+def test_going_on_is_the_same_as_not_stopping(name: str) -> None:
+    pytest.importorskip(name)
+    on = md.backend(name)
     first = 64  # in the middle of every schedule
     half = md.simulate(system_on(on), simulator(), first, seed=3)
     assert half.step == first

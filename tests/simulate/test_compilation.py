@@ -16,6 +16,13 @@ COORDS = np.array([[0.2, 0.2, 0.2], [0.6, 0.2, 0.3], [0.2, 0.7, 0.2], [0.6, 0.6,
 Run = Callable[..., md.Result]
 
 
+@pytest.fixture(params=["numpy", "torch", "jax"])
+def on(request: pytest.FixtureRequest) -> md.Backend:
+    """Each backend but the strict one, which takes NumPy's path, slowly."""
+    pytest.importorskip(request.param)
+    return md.backend(request.param)
+
+
 @pytest.fixture
 def spring() -> Any:
     """Return an interaction that no program has seen, and that counts how often it is called."""

@@ -77,7 +77,7 @@ def test_total_momentum_is_conserved(on: md.Backend, array: Callable[..., Any]) 
     mass = MASS * np.linspace(0.5, 2.0, 32)
     system = liquid(array, cells=2, mass=array(mass))
     before = mass @ on.to_numpy(system.velocities)
-    end = md.simulate(system, VelocityVerlet(dt=DT, remove_cm_motion=0), 500)
+    end = md.simulate(system, VelocityVerlet(dt=DT, remove_cm_motion=0), 300)
     after = mass @ on.to_numpy(end.velocities)
     assert np.abs(before).max() > 1.0
     np.testing.assert_allclose(after, before, rtol=0.0, atol=1e-10)
@@ -113,11 +113,11 @@ def test_oscillator_follows_its_closed_form(on: md.Backend, array: Callable[...,
         interactions=[HarmonicBond(atoms=[[0, 1]], k=k, r0=r0)],
     )
     observe = {
-        "x": md.Observe(lambda s: s.coords[1, 0] - s.coords[0, 0] - r0),
-        "v": md.Observe(lambda s: s.velocities[1, 0] - s.velocities[0, 0]),
+        "x": md.Observe(lambda s: s.coords[1, 0] - s.coords[0, 0] - r0, every=4),
+        "v": md.Observe(lambda s: s.velocities[1, 0] - s.velocities[0, 0], every=4),
     }
     found = md.simulate(system, VelocityVerlet(dt=dt), n_steps, observe=observe).observations
-    steps = np.arange(n_steps + 1)
+    steps = np.arange(0, n_steps + 1, 4)
     x = stretch * np.cos(steps * theta)
     v = -stretch * math.sin(theta) / dt * np.sin(steps * theta)
     np.testing.assert_allclose(on.to_numpy(found["x"]), x, rtol=0.0, atol=1e-12)
