@@ -13,7 +13,7 @@ Array = Any
 
 
 class NumpyBackend(DifferentiatedBackend):
-    """NumPy 1.26 or later."""
+    """NumPy 2 or later."""
 
     name: ClassVar[str] = "numpy"
     capabilities = Capabilities()
