@@ -103,7 +103,7 @@ class ShiftedPotentialCutoff(_SmoothCutoff):
     continuous_force = False
 
     def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
-        return potential(r) - potential(_filled(r, self.distance, xp))
+        return potential(r) - potential(_placed(potential, self.distance, r, xp))
 
 
 class ShiftedForceCutoff(_SmoothCutoff):
@@ -112,7 +112,7 @@ class ShiftedForceCutoff(_SmoothCutoff):
     distance: Array
 
     def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
-        end = _filled(r, self.distance, xp)
+        end = _placed(potential, self.distance, r, xp)
         return potential(r) - potential(end) - (r - end) * derivative(potential, end)
 
 
@@ -126,7 +126,7 @@ class CubicSplineCutoff(_SmoothCutoff):
     distance: Array
 
     def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
-        start = _filled(r, self.activation, xp)
+        start = _placed(potential, self.activation, r, xp)
         span = self.distance - self.activation
         t = (r - start) / span
         value, slope = potential(start), derivative(potential, start)
@@ -146,6 +146,12 @@ class PolynomialCutoff(_SmoothCutoff):
         return (1 - 6 * t**5 + 15 * t**4 - 10 * t**3) * potential(r)
 
 
-def _filled(like: Array, value: Array, xp: Any) -> Array:
-    """Return `value` at every place of `like`, keeping its gradient."""
-    return xp.zeros_like(like) + value
+def _placed(potential: Potential, distance: Array, r: Array, xp: Any) -> Array:
+    """Return a distance in the shape of the potential there: one number if all pairs share parameters.
+
+    An elementwise derivative at it is then one for each pair, or one for all.
+    """
+    if not hasattr(distance, "ndim"):
+        distance = xp.asarray(distance, dtype=r.dtype)
+    there = potential(distance)
+    return distance if there.ndim == 0 else xp.zeros_like(there) + distance
