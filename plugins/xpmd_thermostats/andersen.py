@@ -16,6 +16,10 @@ class AndersenThermostat(Coupling):
     Gradients pass through the fresh velocity (to T0 and the mass) and not through the choice of atoms;
     the path through the old velocity of a chosen atom ends.
 
+    Fresh velocities move the center of mass. A simulator that stops it after every step takes energy
+    out, and the temperature is low by about T0/N. With `remove_cm_motion=0` all d N degrees of freedom
+    are canonical at T0; `md.temperature` still counts d fewer in a periodic box.
+
     Args:
         temperature: T0, K.
         tau: mean time between collisions of an atom, ps.
