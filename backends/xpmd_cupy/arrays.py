@@ -80,7 +80,13 @@ def asarray(value: Any, *, dtype: str | None = None, device: Any = None) -> Arra
 
 
 def check_device(array: Array, device: Any) -> None:
-    """Raise `BackendError` if an array is not on the device asked for."""
+    """Raise `BackendError` if an array is not on the device asked for, or not on the current one."""
+    current = cupy.cuda.runtime.getDevice()
+    if device is None and array.device.id != current:
+        raise BackendError(
+            f"An array is on device {array.device.id}, and CuPy computes on device {current} now. Put "
+            f"the whole computation in `with cupy.cuda.Device({array.device.id}):`."
+        )
     if device is not None and int(device) != array.device.id:
         raise BackendError(
             f"An array is on device {array.device.id}, and device {int(device)} was asked for. Copy "

@@ -129,10 +129,18 @@ def test_a_run_on_another_device_is_put_there_as_a_whole() -> None:
     if cupy.cuda.runtime.getDeviceCount() < 2:
         pytest.skip("one device only")
     here = cupy.ones(2)
+    two_atoms = cupy.asarray([[1.0, 1.0, 1.0], [1.5, 1.0, 1.0]])
     with pytest.raises(md.BackendError, match=r"device 1, and CuPy computes on device 0 now"):
         on.asarray([1.0], device=1)
     with pytest.raises(md.BackendError, match=r"on device 0, and device 1 was asked for.*asarray"):
         on.asarray(here, device=cupy.cuda.Device(1))
+    with (
+        cupy.cuda.Device(1),
+        pytest.raises(
+            md.BackendError, match=r"on device 0, and CuPy computes on device 1 now.*with"
+        ),
+    ):
+        md.System(atoms=md.Atoms(), coords=two_atoms, boundary=md.CubicBoundary(3.0))
     simulator, finder = SIMULATORS["rescale"], FINDERS["distance"]
     expected = run(np.asarray, simulator, finder)
     with cupy.cuda.Device(1):
