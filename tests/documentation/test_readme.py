@@ -63,20 +63,38 @@ def test_the_python_code_of_a_page_runs_in_order(
         assert 0.0 < abs(float(names["gradient"])) < 100.0
 
 
+def check_command(words: list[str], commands_of_xpmd: set[str]) -> None:
+    """Assert that a command and what it names exist."""
+    line = " ".join(words)
+    match words:
+        case ["make", target]:
+            assert target in make_targets(), line
+        case ["pip", "install", *_, what]:
+            for extra in re.findall(r"[\w-]+", "".join(re.findall(r"\[(.*)\]", what))):
+                assert extra in project()["optional-dependencies"], line
+        case ["xpmd", command, *_]:
+            assert command in commands_of_xpmd, line
+        case ["python", script, *_]:
+            assert (ROOT / script).is_file(), line
+        case ["pytest", *arguments]:
+            settings = tomllib.loads(read("pyproject.toml"))["tool"]["pytest"]["ini_options"]
+            for option, value in zip(["", *arguments], arguments, strict=False):
+                if option == "-m":
+                    assert value in {each.partition(":")[0] for each in settings["markers"]}, line
+                elif not value.startswith("-"):
+                    assert (ROOT / value).exists(), line
+        case _:
+            pytest.fail(f"unknown command: {line}")
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_exist(page: str, commands_of_xpmd: set[str]) -> None:
     for block in blocks(page, "shell"):
         for line in block.strip().splitlines():
-            words = shlex.split(line, comments=True)
-            assert words[0] in ("make", "pip", "python", "xpmd"), f"unknown command: {line}"
-            if words[0] == "pip":
-                assert words[1] == "install", line
-                for extra in re.findall(r"[\w-]+", "".join(re.findall(r"\[(.*)\]", words[-1]))):
-                    assert extra in project()["optional-dependencies"], line
-            if words[0] == "xpmd":
-                assert words[1] in commands_of_xpmd, line
-            if words[0] == "python":
-                assert (ROOT / words[1]).is_file(), line
+            words = [
+                word for word in shlex.split(line, comments=True) if not re.match(r"\w+=", word)
+            ]
+            check_command(words, commands_of_xpmd)
     for target in re.findall(r"(?:^|`|; )\s*make ([a-z][\w-]*)", read(page), re.MULTILINE):
         assert target in make_targets(), f"make {target}"
     for command in re.findall(r"`xpmd ([a-z][\w-]*)", read(page)):
