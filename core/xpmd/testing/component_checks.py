@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dis
 import functools
-import inspect
 import json
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from xpmd.module import Module, flatten
 from xpmd.testing.backends_at_hand import entry_of
 from xpmd.testing.check import Check, ConformanceError
 
-#: Longest that the module of a component may take to import, beyond xpmd and NumPy, seconds.
+#: Longest that the module of a component may take to import, beyond xpmd and NumPy, seconds of the
+#: processor's time: what else runs on the machine does not count.
 IMPORT_LIMIT = 0.5
 #: Modules whose results change from call to call.
 _IMPURE = ("random", "secrets", "time")
@@ -135,7 +135,7 @@ def import_time(cls: type) -> None:
                 f"importing {cls.__module__} imports {', '.join(heavy)}: import them where they are "
                 "used, or use `xp`."
             )
-    # A slow moment of the machine is not the module's fault: the best of three counts.
+    # The first import of a module compiles it, and may meet a cold disk: the best of three counts.
     for _ in range(2):
         if seconds <= IMPORT_LIMIT:
             return
@@ -152,7 +152,7 @@ _SCRIPT = """
 import json, sys, time
 sys.path[:] = json.loads(sys.argv[1])
 import numpy, xpmd
-before, start = set(sys.modules), time.perf_counter()
+before, start = set(sys.modules), time.process_time()
 try:
     __import__(sys.argv[2])
 except ModuleNotFoundError as error:
@@ -160,7 +160,7 @@ except ModuleNotFoundError as error:
         raise
     print(json.dumps(None))
 else:
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     names = {name.partition(".")[0] for name in set(sys.modules) - before}
     print(json.dumps([sorted(names), seconds]))
 """
@@ -168,7 +168,7 @@ else:
 
 @functools.cache
 def _imported(module: str) -> tuple[tuple[str, ...], float]:
-    """Return what a module imports, and its time in seconds, in a fresh interpreter."""
+    """Return what a module imports, and how long it takes, in a fresh interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT, json.dumps([p or "." for p in sys.path]), module],
         capture_output=True,
@@ -181,12 +181,3 @@ def _imported(module: str) -> tuple[tuple[str, ...], float]:
     if found is None:
         raise SkipTest(f"{module} is no module that could be imported on its own.")
     return tuple(found[0]), float(found[1])
-
-
-def methods_of(component: Module) -> tuple[str, ...]:
-    """Return the names of a component's own methods that are not special."""
-    return tuple(
-        name
-        for name, _ in inspect.getmembers(type(component), inspect.isfunction)
-        if not name.startswith("__")
-    )

@@ -17,6 +17,9 @@ from xpmd.testing.motion import Motion
 
 Array = Any
 
+#: So hot, K, that atoms cross the box within so many steps.
+_HOT, _N_HOT = 3e5, 40
+
 
 def gradients(motion: Motion, name: str) -> None:
     """d(loss)/dp in reverse mode, for every parameter of System and simulator."""
@@ -107,16 +110,16 @@ def continuation(motion: Motion) -> None:
 
 
 def cell(motion: Motion) -> None:
-    """Coordinates at the end are finite and inside the box; no steps change nothing."""
-    on = motion.reference
-    xp = host_namespace()
-    end = motion.end(on.name)
-    coords = on_host(end.coords)
-    sides = xp.asarray(end.boundary.side_lengths())
-    if not bool(xp.all((coords >= 0.0) & (coords <= sides))):
+    """Coordinates are inside the box at the end, also of atoms that left it on the way."""
+    xp, on = host_namespace(), motion.reference
+    system, simulator = motion.parts(on, temperature=_HOT)
+    end = simulate(system, simulator, _N_HOT, seed=motion.seed).system
+    coords, sides = on_host(end.coords), xp.asarray(end.boundary.side_lengths())
+    outside = ~((coords >= 0.0) & (coords <= sides))
+    if bool(xp.any(outside)):
         raise ConformanceError(
-            "coordinates at the end of a run are outside the box or not finite: put them through "
-            "`system.boundary.wrap` after every move."
+            f"coordinates at the end of a run are outside the box, such as {float(coords[outside][0])} "
+            f"in one of {float(sides[0])} nm: put them through `system.boundary.wrap` after every move."
         )
     if tuple(end.velocities.shape) != tuple(end.coords.shape):
         raise ConformanceError(f"velocities have shape {tuple(end.velocities.shape)} at the end.")
