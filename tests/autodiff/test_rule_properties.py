@@ -674,7 +674,7 @@ def test_every_rule_has_cases():
 
 @pytest.mark.parametrize("cases", PARAMETERS)
 def test_at_any_shape_a_rule_agrees_with_differences_and_torch(cases):
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=10, deadline=None)
     @given(cases)
     def check(case: Case) -> None:
         agrees_with_differences(case)
