@@ -84,6 +84,12 @@ def simulate(
         _same_backend(backend, value)
     simulator = entrance.component(simulator)
     strategy = resolve_strategy(gradient)
+    if gradient is not None and isinstance(strategy, LossStrategy) and not strategy.forward_mode:
+        raise ValueError(
+            f"`gradient` = {gradient!r} differentiates a loss as a whole, of which simulate sees a part: "
+            "give it to md.value_and_grad. simulate takes strategies along a trajectory, such as "
+            "'reverse'."
+        )
     leaves, spec = flatten((system, simulator))
     intervals = [each.every for each in observe.values()] + [r.every for r in shown]
     interval = math.gcd(*intervals) if intervals else None

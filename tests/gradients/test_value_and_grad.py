@@ -226,6 +226,16 @@ def test_the_order_of_finite_differences() -> None:
         assert errors[0] / errors[1] == pytest.approx(2.0**order, rel=0.15)
 
 
+def test_a_strategy_for_losses_is_not_for_a_simulation(array: Callable[..., Any]) -> None:
+    """It would be passed over in silence, or fail where nobody looks."""
+    system = md.System(
+        atoms=md.Atoms(mass=2.0), coords=array(COORDS), boundary=md.CubicBoundary(3.0)
+    )
+    for strategy in ("finite_difference", FiniteDifference()):
+        with pytest.raises(ValueError, match=r"`gradient` = .*give it to md.value_and_grad"):
+            md.simulate(system, VelocityVerlet(dt=0.05), 1, gradient=strategy)
+
+
 # -- losses that cannot be differentiated -----------------------------------------------------------
 
 
