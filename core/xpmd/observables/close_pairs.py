@@ -77,13 +77,15 @@ def close_pairs(
         first, second: the atoms of each group; all if left out.
         once: whether (i, j) may stand for (j, i) too where the groups are the same.
     """
-    n = where.n_atoms
-    groups = [range(n) if group is None else group for group in (first, second)]
-    sizes = len(groups[0]), len(groups[1])
-    same = list(groups[0]) == list(groups[1])
     numbers = [
-        where.index(name, list(g)) for name, g in zip(("first", "second"), groups, strict=True)
+        where.everyone() if group is None else where.index(name, list(group))
+        for name, group in (("first", first), ("second", second))
     ]
+    sizes = int(numbers[0].shape[0]), int(numbers[1].shape[0])
+    everyone = range(where.n_atoms)
+    same = list(everyone if first is None else first) == list(
+        everyone if second is None else second
+    )
     known = where.backend.capabilities.dynamic_shapes and not where.backend.is_traced(where.coords)
     if known:
         rows, columns = _within(where.constant(), reach, numbers, once=once and same)

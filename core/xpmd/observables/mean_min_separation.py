@@ -31,7 +31,7 @@ def mean_min_separation(coords: Any, boundary: Boundary | None = None) -> Array:
     squared = squared_length(
         where.nearest([xp.expand_dims(p, axis=1) - xp.expand_dims(p, axis=0) for p in parts])
     )
-    index = where.index("atoms", list(range(n_atoms)))
+    index = where.everyone()
     itself = xp.expand_dims(index, axis=1) == xp.expand_dims(index, axis=0)
     far = where.backend.stop_gradient(xp.max(squared)) + 1.0 + xp.zeros_like(squared)
     return xp.mean(root(xp.min(xp.where(itself, far, squared), axis=1), xp=xp))

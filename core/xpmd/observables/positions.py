@@ -85,6 +85,14 @@ class Positions:
             device=self.backend.device_of(self.coords),
         )
 
+    def everyone(self) -> Array:
+        """Return the numbers of all atoms as an integer array."""
+        return self.backend.asarray(
+            range(self.n_atoms),
+            dtype=self.backend.capabilities.index_dtype,
+            device=self.backend.device_of(self.coords),
+        )
+
     def floats(self, value: Any) -> Array:
         """Return numbers as an array of the type and on the device of the coordinates."""
         return float_array_like(value, self.coords)
