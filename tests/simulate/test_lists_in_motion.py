@@ -98,6 +98,27 @@ def test_atoms_race(every: int | None) -> None:
         assert_no_pair_lost(md.backend("numpy"), finder, speed)
 
 
+def test_a_list_too_small_under_an_outer_compiler() -> None:
+    """Nobody can make it larger there: the result is not a number, rather than wrong."""
+    jax = pytest.importorskip("jax")
+    start = np.array([[1.0, 1.0, 1.0], [1.4, 1.0, 1.0], [1.2, 1.3, 1.0]])
+
+    def end_of(coords: Any, capacity: int) -> Any:
+        system = md.System(
+            atoms=md.Atoms(mass=10.0, sigma=0.3, epsilon=1.0),
+            coords=coords,
+            boundary=md.CubicBoundary(SIDE),
+            interactions=[LennardJones(cutoff=md.ShiftedForceCutoff(REACH))],
+            neighbor_finder=DistanceNeighborFinder(cutoff=1.0, capacity=capacity),
+        )
+        return md.simulate(system, VelocityVerlet(dt=0.004), 3).coords
+
+    compiled = jax.jit(end_of, static_argnums=1)
+    found = np.asarray(compiled(jax.numpy.asarray(start), 2))
+    np.testing.assert_allclose(found, end_of(start, 2), rtol=0.0, atol=1e-12)
+    assert np.isnan(np.asarray(compiled(jax.numpy.asarray(start), 1))).all()
+
+
 def test_what_gathering_is() -> None:
     """What the tests above are worth: pairs in reach at the start and at the end."""
     start = gas(np.asarray, None, 0.0)
