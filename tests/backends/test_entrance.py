@@ -10,6 +10,7 @@ import pytest
 
 import xpmd as md
 from xpmd_interactions import LennardJones
+from xpmd_simulators import VelocityVerlet
 
 Array = Any
 Make = Callable[..., Array]
@@ -66,38 +67,39 @@ def test_a_system_in_single_precision_of_the_other_byte_order() -> None:
     np.testing.assert_allclose(md.forces(built), md.forces(system(COORDS)), rtol=1e-4)
 
 
+def difference(loss: Callable[[Any, Make], Any], at: float) -> float:
+    """Return the slope of a loss by central differences on NumPy."""
+    step = 1e-5
+    ends = [float(loss(np.asarray(at + d), np.asarray)) for d in (step, -step)]
+    return (ends[0] - ends[1]) / (2 * step)
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_gradients_enter_in_lists(on: md.Backend, array: Make, nested: bool) -> None:
-    """dE/d sigma of one atom, which stands in a list among plain numbers."""
+    """By the sigma of one atom or one of its coordinates, in a list among plain numbers."""
 
-    def energy(sigma: Array) -> Array:
-        return md.potential_energy(system(array(COORDS), [sigma, 0.3, 0.25]))
+    def of_sigma(sigma: Array, make: Make) -> Array:
+        return md.potential_energy(system(make(COORDS), [sigma, 0.3, 0.25]))
 
-    def of_coordinate(x: Array) -> Array:
+    def of_coordinate(x: Array, make: Make) -> Array:
         coords = COORDS.tolist()
         coords[1][0] = x
         return md.potential_energy(system(coords))
 
-    loss, at = (of_coordinate, 1.4) if nested else (energy, 0.31)
-    value, slope = md.value_and_grad(loss)(array(at))
-    step = 1e-5
-    ends = [float(on.to_numpy(loss(array(at + d)))) for d in (step, -step)]
-    np.testing.assert_allclose(on.to_numpy(slope), (ends[0] - ends[1]) / (2 * step), rtol=1e-7)
+    loss, at = (of_coordinate, 1.4) if nested else (of_sigma, 0.31)
+    value, slope = md.value_and_grad(lambda x: loss(x, array))(array(at))
     assert on.is_array(value)
+    np.testing.assert_allclose(on.to_numpy(slope), difference(loss, at), rtol=1e-7)
 
 
 def test_an_observable_may_return_a_list(on: md.Backend, array: Make) -> None:
     """A list of numbers that are being differentiated is differentiated."""
 
-    def loss(sigma: Array) -> Array:
-        from xpmd_simulators import VelocityVerlet
-
+    def loss(sigma: Array, make: Make) -> Array:
         observe = {"pair": md.Observe(lambda s: [md.potential_energy(s), 1.0], every=2)}
-        end = md.simulate(system(array(COORDS), sigma), VelocityVerlet(0.002), 2, observe=observe)
-        pair = end.observations["pair"]
-        return on.xp(pair).sum(pair)
+        built = system(make(COORDS), sigma)
+        pair = md.simulate(built, VelocityVerlet(0.002), 2, observe=observe).observations["pair"]
+        return built.backend.xp(pair).sum(pair)
 
-    _, slope = md.value_and_grad(loss)(array(0.3))
-    step = 1e-5
-    ends = [float(on.to_numpy(loss(array(0.3 + d)))) for d in (step, -step)]
-    np.testing.assert_allclose(on.to_numpy(slope), (ends[0] - ends[1]) / (2 * step), rtol=1e-6)
+    _, slope = md.value_and_grad(lambda x: loss(x, array))(array(0.3))
+    np.testing.assert_allclose(on.to_numpy(slope), difference(loss, 0.3), rtol=1e-6)
