@@ -23,6 +23,8 @@ from xpmd_array_api_strict import components as strict_components
 
 #: Checks that take long: a temperature needs thousands of steps, a module an interpreter of its own.
 SLOW = ("temperature", "import_time")
+#: Kinds whose runs take long on the strict backend, on which every operation is checked.
+LONG_RUNS = ("simulator", "thermostat", "gradient_strategy")
 #: On JAX, which takes long to compile, the default run makes these checks of these rows only.
 JAX_ROWS, JAX_CHECKS = ("LennardJones-shifted-force",), ("agreement", "compilation")
 
@@ -36,6 +38,7 @@ class Row:
         component: an instance; the name of a backend.
         settings: what the checks take.
         label: what tells it from other rows of the name.
+        slow: whether it is left to the slow tests.
     """
 
     kind: str
@@ -43,6 +46,7 @@ class Row:
     component: Any
     settings: dict[str, Any] = field(default_factory=dict)
     label: str = ""
+    slow: bool = False
 
     @property
     def title(self) -> str:
@@ -70,6 +74,7 @@ INTERACTIONS = [
             interactions.LennardJones(cutoff=cutoff),
             {"atoms": RARE_GAS},
             label,
+            slow=label not in ("sharp", "shifted-force"),
         )
         for label, cutoff in CUTOFFS.items()
     ),
@@ -181,15 +186,19 @@ ROWS = [*INTERACTIONS, *SIMULATORS, *THERMOSTATS, *FINDERS, *STRATEGIES, *BACKEN
 
 
 def cases(rows: list[Row], make: Any = xpmd.testing.checks) -> list[Any]:
-    """Return the checks of some rows as parameters of a test."""
+    """Return the checks of some rows as parameters of a test; those that must fail are marked."""
     parameters = []
     with md.plugins.use(strict_components):
         for row in rows:
             for check in make(row.component, **row.settings):
                 if not _compiles(check.name):
                     continue
+                marks = _marks(row, check.name)
+                if check.exemption is not None:
+                    marks.append(pytest.mark.xfail(strict=True, reason=check.exemption))
+                # `run` is the check itself, whatever it is exempt from.
                 name = f"{row.title}-{check.name}"
-                parameters.append(pytest.param(check, id=name, marks=_marks(row, check.name)))
+                parameters.append(pytest.param(check.run, id=name, marks=marks))
     return parameters
 
 
@@ -207,6 +216,8 @@ def _marks(row: Row, name: str) -> list[Any]:
     if on == "jax":
         of_backend = row.kind == "backend" and word != "namespace"
         quick = of_backend or (row.title in JAX_ROWS and word in JAX_CHECKS)
+    elif on == "array_api_strict" and row.kind in LONG_RUNS:
+        quick = False
     else:
-        quick = word not in SLOW
+        quick = word not in SLOW and not row.slow
     return [] if quick else [pytest.mark.slow]
