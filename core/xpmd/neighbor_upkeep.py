@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -48,10 +49,8 @@ def build_neighbors(system: Any, coords: Array, plan: Any, *, xp: Any) -> Neighb
         no = backend.asarray(False, dtype="bool", device=backend.device_of(coords))
         zero = backend.asarray(0, dtype="int32", device=backend.device_of(coords))
         return NeighborList(none, none, None, zero, no, coords, layout="half")
-    boundary, finder = constant(system.boundary, backend), system.neighbor_finder
-    found: NeighborList = finder.build(
-        coords, boundary, system.exclusions, plan, backend=backend, xp=backend.xp(coords)
-    )
+    boundary = constant(system.boundary, backend)
+    found = _built(backend, (system.neighbor_finder, boundary, system.exclusions), coords, plan)
     unfit = found.overflow != found.overflow
     for flag in _too_short(system, boundary):
         unfit = unfit | flag
@@ -61,6 +60,37 @@ def build_neighbors(system: Any, coords: Array, plan: Any, *, xp: Any) -> Neighb
         overflow=found.overflow | unfit,
         count=xp.where(unfit, xp.full_like(found.count, PAST_MENDING), found.count),
     )
+
+
+def _built(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborList:
+    """Return the list that a finder builds, compiled where that has not been seen to already."""
+    leaves, spec = flatten(parts)
+    arrays = (coords, *leaves)
+    if backend.capabilities.jit and not any(backend.is_traced(array) for array in arrays):
+        build, structure = _compiled(backend, spec, plan, coords.shape[0])
+        found = build(*arrays)
+        return unflatten(structure[-1], found)  # type: ignore[no-any-return]
+    return _build(backend, parts, coords, plan)
+
+
+def _build(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborList:
+    finder, boundary, exclusions = parts
+    return finder.build(  # type: ignore[no-any-return]
+        coords, boundary, exclusions, plan, backend=backend, xp=backend.xp(coords)
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(backend: Backend, spec: Any, plan: Any, n_atoms: int) -> tuple[Any, list[Any]]:
+    """Return a compiled function from arrays to those of the list, and where its structure is put."""
+    structure: list[Any] = []
+
+    def build(coords: Array, *leaves: Array) -> tuple[Array, ...]:
+        found, list_spec = flatten(_build(backend, unflatten(spec, leaves), coords, plan))
+        structure.append(list_spec)
+        return tuple(found)
+
+    return backend.jit(build), structure
 
 
 def _reaches(system: Any) -> list[Any]:
