@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xpmd.testing.agreement import host_namespace, on_host, require_finite
 from xpmd.testing.differences import of_rows, require_slopes
+from xpmd.testing.places import deformations
 from xpmd.testing.sample import Sample
 
 
@@ -34,17 +35,7 @@ def virial(sample: Sample, name: str) -> None:
     xp = host_namespace()
     found = on_host(sample.measured("virial", name))
     require_finite("virial", found)
-    axes = range(sample.boundary.dimensions)
-    vectors = sample.boundary.cell_vectors()
-    # A cell stays lower triangular under a strain that is, and open space is open under any. Where
-    # some sides only are open, stretching is all that leaves a box.
-    open_space = not any(sample.boundary.periodic)
-    places = [
-        (a, b)
-        for a in axes
-        for b in axes
-        if a == b or open_space or (vectors is not None and b < a)
-    ]
+    places = deformations(sample.boundary)
     rows = [sample.strain_slope(a, b) for a, b in places]
     labels = [f"[{a}, {b}]" for a, b in places]
     wanted = of_rows(rows, xp.eye(len(places)), labels)

@@ -16,18 +16,23 @@ Array = Any
 
 #: Pairs keep this far from the cutoff, and from the distance where another image comes nearer.
 _MARGIN = 0.01
-_ATTEMPTS = 500
+_ATTEMPTS = 300
 _STREAM = 43
 
 
 def scattered(n_atoms: int, boundary: Any, length: float, reach: float | None) -> Array:
     """Return positions `(n, d)` in the box, no two atoms closer than 0.4 of a length, nm."""
     closed = boundary if math.isfinite(max(boundary.side_lengths())) else _closed(boundary, length)
+    refused: ValueError | None = None
     for seed in range(_ATTEMPTS):
-        coords = place_atoms(n_atoms, closed, 0.4 * length, seed=seed)
+        try:
+            coords = place_atoms(n_atoms, closed, 0.4 * length, seed=seed)
+        except ValueError as error:
+            refused = error
+            break
         if _clear(coords, boundary, reach):
             return coords
-    raise ValueError(_no_room(n_atoms, boundary))
+    raise ValueError(_no_room(n_atoms, boundary)) from refused
 
 
 def _closed(boundary: Any, length: float) -> Any:
@@ -82,14 +87,39 @@ def _clear(coords: Array, boundary: Any, reach: float | None) -> bool:
     return True
 
 
-def box_of(vectors: Array) -> Any:
-    """Return the box of cell vectors, the rows; a stretched one of right angles stays so."""
-    rows = [[float(x) for x in row] for row in vectors]
-    size = range(len(rows))
-    if any(rows[a][b] != 0.0 for a in size for b in size if a != b):
+def deformed(boundary: Any, deformation: Array) -> Any:
+    """Return a box whose cell vectors v, the rows, have become v times a matrix."""
+    vectors = boundary.cell_vectors()
+    if vectors is None:
+        vectors = [
+            [side if a == b else 0.0 for b in range(boundary.dimensions)]
+            for a, side in enumerate(boundary.side_lengths())
+        ]
+    axes = range(boundary.dimensions)
+    rows = [
+        [
+            # A side that is open stays so: infinity times zero is not asked for.
+            sum(row[c] * float(deformation[c, b]) for c in axes if row[c] and deformation[c, b])
+            for b in axes
+        ]
+        for row in vectors
+    ]
+    sides = [rows[k][k] for k in axes]
+    if math.inf not in sides and any(rows[a][b] for a in axes for b in axes if a != b):
         return TriclinicBoundary(rows)
-    sides = [rows[k][k] for k in size]
-    return CubicBoundary(*sides) if len(rows) == 3 else RectangularBoundary(*sides)
+    return CubicBoundary(*sides) if len(sides) == 3 else RectangularBoundary(*sides)
+
+
+def deformations(boundary: Any) -> list[tuple[int, int]]:
+    """Return the entries of a strain under which a box remains one: stretches, and some shears.
+
+    A cell in space stays lower triangular under a strain that is, and open space is open under any.
+    """
+    axes = range(boundary.dimensions)
+    if not any(boundary.periodic):
+        return [(a, b) for a in axes for b in axes]
+    shears = boundary.dimensions == 3 and all(boundary.periodic)
+    return [(a, b) for a in axes for b in axes if a == b or (shears and b < a)]
 
 
 def _no_room(n_atoms: int, boundary: Any) -> str:

@@ -19,7 +19,7 @@ from xpmd.testing.agreement import host_namespace, on_host
 from xpmd.testing.backends_at_hand import first_usable, moved, usable
 from xpmd.testing.differences import Slopes, slope, slopes
 from xpmd.testing.parameters import Parameters, reaches_of
-from xpmd.testing.places import box_of, chain, scattered
+from xpmd.testing.places import chain, deformed, scattered
 
 Array = Any
 
@@ -243,14 +243,11 @@ class Sample:
     def strain_slope(self, a: int, b: int) -> tuple[float, float, float]:
         """Return dE/d(strain[a, b]) by differences, its uncertainty, and the size of E."""
         on, xp = self.reference, host_namespace()
-        vectors = self.boundary.cell_vectors()
 
         def strained(t: float) -> float:
             deformation = xp.eye(self.boundary.dimensions)
             deformation[a, b] += t
-            box = self.boundary
-            if vectors is not None:
-                box = box_of(xp.asarray(vectors) @ deformation)
+            box = deformed(self.boundary, deformation)
             system = self.system(on, coords=self.coords @ deformation, boundary=box)
             return float(on.to_numpy(potential_energy(system)))
 
