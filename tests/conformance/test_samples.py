@@ -81,5 +81,5 @@ def test_no_room_for_atoms():
     settings = {**GAS, "n_atoms": 60, "boundary": md.CubicBoundary(1.9)}
     checks = xpmd.testing.checks(LJ, backends=["numpy"], **settings)
     (check,) = [check for check in checks if check.name == "third_law"]
-    with pytest.raises(ValueError, match="for 60 atoms .*: give `coords`, or another `length`"):
+    with pytest.raises(ValueError, match=r"for 60 atoms .*: give `coords`, or another `length`"):
         check()
