@@ -92,6 +92,18 @@ def test_properties_and_gradients_stay_on_the_device() -> None:
     np.testing.assert_allclose(to_numpy(slope_there), slope, rtol=1e-10)
 
 
+def test_many_cells_are_made_on_the_device() -> None:
+    """A box of five cells and more along each side, where each pair of cells is looked at once."""
+    cutoff, finder = md.ShiftedForceCutoff(0.4), CellListNeighborFinder(cutoff=0.42)
+    expected = liquid(np.asarray, cells=4, cutoff=cutoff, finder=finder)
+    found = liquid(on_device, cells=4, cutoff=cutoff, finder=finder)
+    energy, forces = md.potential_energy(found), md.forces(found)
+    assert energy.device == forces.device == strict.Device("device1")
+    to_numpy = md.backend("array_api_strict").to_numpy
+    np.testing.assert_allclose(to_numpy(energy), md.potential_energy(expected), rtol=1e-12)
+    np.testing.assert_allclose(to_numpy(forces), md.forces(expected), rtol=0, atol=1e-9)
+
+
 def test_two_devices_are_refused_by_name() -> None:
     with pytest.raises(md.BackendError, match=r"several devices.*CPU_DEVICE.*device1"):
         md.System(
