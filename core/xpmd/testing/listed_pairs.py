@@ -26,16 +26,17 @@ class ListedPairs(NeighborFinder):
     def build(
         self, coords: Array, boundary: Any, exclusions: Any, plan: Any, *, backend: Backend, xp: Any
     ) -> NeighborList:
-        device, kind = backend.device_of(coords), backend.capabilities.index_dtype
-        rows = backend.to_numpy(self.pairs).tolist()
-        none = [[0, 0]] * self.padding
-        first, second = ([int(row[k]) for row in (*rows, *none)] for k in range(2))
-        valid = [True] * len(rows) + [False] * self.padding
+        device, n_pairs = backend.device_of(coords), int(self.pairs.shape[0])
+        none = backend.asarray(
+            [0] * self.padding, dtype=backend.dtype_name(self.pairs), device=device
+        )
+        valid = [True] * n_pairs + [False] * self.padding
+        first, second = (xp.concat([self.pairs[:, k], none]) for k in range(2))
         return NeighborList(
-            backend.asarray(first, dtype=kind, device=device),
-            backend.asarray(second, dtype=kind, device=device),
+            first,
+            second,
             backend.asarray(valid, dtype="bool", device=device),
-            backend.asarray(len(rows), dtype="int32", device=device),
+            backend.asarray(n_pairs, dtype="int32", device=device),
             backend.asarray(False, dtype="bool", device=device),
             coords,
             layout="half",
