@@ -6,6 +6,7 @@ md.plugins.get("interaction", "LennardJones")
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from contextlib import AbstractContextManager
@@ -51,10 +52,10 @@ def create(kind: str, name: str, /, **settings: Any) -> Any:
     try:
         return target(**settings)
     except Exception as error:
-        error.add_note(
-            f"This was the {_registry.find(kind, name).label}, created with {settings}; it takes "
-            f"{inspect.signature(target)}."
-        )
+        note = f"This was the {_registry.find(kind, name).label}, created with {settings}"
+        with contextlib.suppress(ValueError, TypeError):  # not every class says what it takes
+            note += f"; it takes {inspect.signature(target)}"
+        error.add_note(f"{note}.")
         raise
 
 
