@@ -134,8 +134,6 @@ def is_stale(system: Any, coords: Array, neighbors: NeighborList, t: Any, *, xp:
     and no atom has strayed further than u from where A alone would have put it, the pair now is beyond
     s C - 2 u, where s is the least factor by which A changes a length. So the list holds for an
     interaction of reach R as long as 2 u <= s C - R; in a fixed box, half the skin.
-
-    A list that has overflowed is kept: the steps will be repeated, and what was needed is known.
     """
     backend: Backend = system.backend
     finder: NeighborFinder = system.neighbor_finder
@@ -153,13 +151,12 @@ def is_stale(system: Any, coords: Array, neighbors: NeighborList, t: Any, *, xp:
     for reach in _reaches(system):
         needed = finder.reach if reach is None else reach
         stale = stale | (2.0 * strayed > shrunk * finder.reach - needed)
-    usable = ~neighbors.overflow
     if finder.every is None:
-        return stale & usable
+        return stale
     due = t % finder.every == 0
     if isinstance(due, bool):
-        return usable if due else stale & usable
-    return (stale | due) & usable
+        return True if due else stale
+    return stale | due
 
 
 def neighbors_of(system: Any) -> tuple[NeighborList, Any]:

@@ -125,7 +125,7 @@ def _by_scipy(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array, 
 def _by_numpy(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array, Array]:
     """All distances, a few rows at a time so that memory stays linear."""
     n_atoms = coords.shape[0]
-    rows = max(1, int(4e6) // n_atoms)
+    rows = max(1, 1_000_000 // n_atoms)
     columns = [np.ascontiguousarray(coords[:, k]) for k in range(boundary.dimensions)]
     firsts, seconds = [], []
     for start in range(0, n_atoms, rows):

@@ -1,0 +1,55 @@
+"""What a list of very many atoms takes."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import xpmd as md
+from neighbors.every_image import right_angled, system_of
+from xpmd.neighbor_upkeep import build_neighbors
+from xpmd_neighbors import CellListNeighborFinder, DistanceNeighborFinder
+from xpmd_neighbors.cell_grid import sort_into_cells
+
+N_ATOMS = 20_000
+
+
+@pytest.mark.parametrize(
+    "finder",
+    [
+        DistanceNeighborFinder(cutoff=1.0),
+        DistanceNeighborFinder(cutoff=1.0, method="numpy"),
+        CellListNeighborFinder(cutoff=1.0),
+    ],
+    ids=["host", "numpy", "cells"],
+)
+def test_no_array_of_all_pairs(finder: md.NeighborFinder) -> None:
+    """Of n x n bytes, the least that all pairs could take, not a third is used at any time."""
+    side = 12.0
+    coords = np.random.default_rng(0).random((N_ATOMS, 3)) * side
+    system = system_of(right_angled(side, side, side), coords, finder)
+    tracemalloc.start()
+    neighbors = build_neighbors(system, system.coords, "exact", xp=np)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Uniformly random: n (n - 1)/2 times the fraction of the box within the cutoff.
+    expected = N_ATOMS**2 / 2 * 4.0 / 3.0 * np.pi / side**3
+    assert len(neighbors.first) == pytest.approx(expected, rel=0.02)
+    assert peak < N_ATOMS**2 / 3
+
+
+def test_atoms_in_a_row_do_not_fill_space_with_cells() -> None:
+    """The cells of a box are as many as there are atoms, not as there is space."""
+    coords = np.zeros((500, 3))
+    coords[:, 0] = np.arange(500) * 10.0
+    boundary = md.CubicBoundary(5000.0)
+    tracemalloc.start()
+    finder = CellListNeighborFinder(cutoff=1.0)
+    cells = finder._cells(coords, boundary, np)
+    grid = sort_into_cells(coords, boundary, 1.0, cells, backend=md.backend("numpy"), xp=np)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grid.ranges.count.max() < 100
+    assert peak < 3_000_000
