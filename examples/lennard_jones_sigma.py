@@ -76,7 +76,9 @@ def evaluated_on(
     value_and_gradient = md.value_and_grad(loss, strategy or "reverse", has_aux=True)
 
     def evaluate(sigma: float, seed: int) -> Epoch:
-        coords = md.place_atoms(N_ATOMS, boundary, min_dist=0.6, seed=seed, like=like)
+        coords = md.place_atoms(
+            N_ATOMS, boundary, min_dist=0.6, seed=seed, max_attempts=10_000, like=like
+        )
         velocities = md.random_velocities(MASS, TEMPERATURE, N_ATOMS, seed=seed, like=like)
         (value, (separation, end)), gradient = value_and_gradient(
             sigma, coords, velocities, n_steps

@@ -50,17 +50,6 @@ class SpecificInteraction(Module):
             names = parameter_names(type(self))
         return {name: getattr(self, name) for name in names}
 
-    def check(self, system: Any) -> None:
-        """Raise for what cannot be right in a System; called when one is built."""
-
-    def parameters_by_term(self) -> dict[str, Any]:
-        """Return by name the parameters that are scalars or one value a term."""
-        if takes_positions(type(self)):
-            names = tuple(name for name in self._dynamic_names if name != "atoms")
-        else:
-            names = parameter_names(type(self))
-        return {name: getattr(self, name) for name in names}
-
     def bind(self, system: Any, *, backend: Backend, xp: Any) -> Callable[[Array], Array]:
         """Return the energy of each term as a function of its coordinate alone."""
         parameters = [getattr(self, name) for name in parameter_names(type(self))]
@@ -100,18 +89,6 @@ def _arguments(cls: Any) -> Any:
 def takes_positions(cls: Any) -> bool:
     """Return whether a class writes its energy in terms of positions."""
     return "boundary" in _arguments(cls)
-
-
-#: What the first argument of an energy is called, and the atoms such a coordinate is of.
-_COORDINATE_NAMES = {"r": 2, "angle": 3, "dihedral": 4}
-
-
-def atoms_a_term(cls: Any) -> int | None:
-    """Return how many atoms a term of a class has; `None` if its energy does not say."""
-    points = [p for p in _arguments(cls).values() if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
-    if any(p.kind is p.VAR_POSITIONAL for p in _arguments(cls).values()) or not points:
-        return None
-    return len(points) if takes_positions(cls) else _COORDINATE_NAMES.get(points[0].name)
 
 
 #: What the first argument of an energy is called, and the atoms such a coordinate is of.
