@@ -59,7 +59,7 @@ def host_pairs(
     if lost:
         first, second = there[first], there[second]
     low, high = np.minimum(first, second), np.maximum(first, second)
-    kept = low <= high
+    kept = low < high
     if excluded is not None and excluded.size:
         kept &= ~(np.asarray(excluded)[low] == high[:, None]).any(axis=1)
     low, high = low[kept], high[kept]

@@ -52,9 +52,11 @@ GROUPS = {
         "two cells": right_angled(2.0, 2.9, 2.5),
         "three cells": right_angled(3.0, 3.1, 3.9),
         "many slabs": right_angled(3.5, 3.5, 9.0),
+        "few slabs": right_angled(3.2, 3.3, 2.1),
     },
     "tilted": {
         "tilted": tilted([[4.0, 0.0, 0.0], [1.5, 4.0, 0.0], [-1.0, 1.2, 4.0]]),
+        "leaning": tilted([[4.0, 0.0, 0.0], [1.9, 4.0, 0.0], [-1.9, 1.9, 4.0]]),
         "far from reduced": tilted([[4.0, 0.0, 0.0], [3.5, 4.0, 0.0], [-5.0, 6.0, 4.0]]),
     },
     "one open side": {

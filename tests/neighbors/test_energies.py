@@ -21,7 +21,10 @@ from xpmd.module import flatten, unflatten
 from xpmd_interactions import LennardJones
 from xpmd_neighbors import AllPairs, CellListNeighborFinder, DistanceNeighborFinder
 
-SHARP, SMOOTH = md.DistanceCutoff(CUTOFF), md.ShiftedForceCutoff(CUTOFF)
+SMOOTH = md.ShiftedForceCutoff(CUTOFF)
+#: In single precision this is a little more than the number.
+WITHOUT_SKIN = 0.8
+SHARP_END, SMOOTH_END = md.DistanceCutoff(WITHOUT_SKIN), md.ShiftedForceCutoff(WITHOUT_SKIN)
 #: Room for every atom in every row.
 N_ATOMS = 150
 
@@ -81,17 +84,17 @@ def test_as_with_all_pairs(
 @pytest.mark.parametrize(
     ("kind", "cutoff", "dtype"),
     [
-        (DistanceNeighborFinder, SHARP, "float32"),
-        (DistanceNeighborFinder, SMOOTH, "float64"),
-        (CellListNeighborFinder, SHARP, "float64"),
-        (CellListNeighborFinder, SMOOTH, "float32"),
+        (DistanceNeighborFinder, SHARP_END, "float32"),
+        (DistanceNeighborFinder, SMOOTH_END, "float64"),
+        (CellListNeighborFinder, SHARP_END, "float64"),
+        (CellListNeighborFinder, SMOOTH_END, "float32"),
     ],
 )
 def test_without_skin(
     on: md.Backend, array: Callable[..., Any], kind: Any, cutoff: md.Cutoff, dtype: str
 ) -> None:
     """The cutoff of the finder may be that of the interaction, also in single precision."""
-    hold(on, array, kind(cutoff=CUTOFF), cutoff=cutoff, dtype=dtype)
+    hold(on, array, kind(cutoff=WITHOUT_SKIN), cutoff=cutoff, dtype=dtype)
 
 
 @pytest.mark.parametrize("finder", FINDERS)

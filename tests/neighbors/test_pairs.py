@@ -150,7 +150,9 @@ def test_a_pair_at_exactly_the_cutoff(on: md.Backend, box: str, spacing: float, 
     boundary = BOXES[box].boundary
     axes = range(boundary.dimensions)
     lattice = np.stack(np.meshgrid(*[np.arange(3)] * len(axes)), axis=-1).reshape(-1, len(axes))
-    cases = [((lattice * spacing + k).astype(dtype), BOXES[box]) for k in (0.0, 0.1, 0.3, -7.7)]
+    cases = [
+        ((lattice * spacing + k).astype(dtype), BOXES[box]) for k in (0.0, 0.1, 0.3, -7.7, 999.9)
+    ]
     first, second = np.triu_indices(len(lattice), k=1)
     for name, finder in finders(spacing, BOXES[box]).items():
         for seen, (coords, _) in zip(lists(finder, cases, on, dtype=dtype), cases, strict=True):
@@ -161,15 +163,24 @@ def test_a_pair_at_exactly_the_cutoff(on: md.Backend, box: str, spacing: float, 
             assert (seen[first, second] >= within).all(), (name, coords[0])
 
 
-@pytest.mark.parametrize("box", ["far from reduced", "two cells", "narrow rectangle"])
+@pytest.mark.parametrize("box", ["leaning", "two cells", "narrow rectangle"])
 def test_a_list_cutoff_over_half_the_box(on: md.Backend, box: str) -> None:
     """Up to the smallest width: with a skin the list looks further than any interaction."""
     cutoff = 0.99 * min(BOXES[box].boundary.widths())
-    what, coords, distances = spread(box, 40)[0]
+    what, coords, distances = spread(box, 60)[0]
     for name, finder in finders(cutoff, BOXES[box]).items():
         for seen in lists(finder, [(coords, BOXES[box])], on):
             reach = min(finder.reach, 1e9)
             hold(seen, distances, reach, ROUNDING["float64"], f"{name}: {what}")
+
+
+@pytest.mark.parametrize("finder", ["vesin", "numpy", "cells"])
+def test_a_list_cutoff_over_the_whole_box(on: md.Backend, finder: str) -> None:
+    """An atom is within it of its own images, and of several of another, which count as one."""
+    box = BOXES["two cells"]
+    what, coords, distances = spread("two cells", 40)[0]
+    for seen in lists(finders(2.2, box)[finder], [(coords, box)], on):
+        hold(seen, distances, 2.2, ROUNDING["float64"], f"{finder}: {what}")
 
 
 @pytest.mark.parametrize("finder", ["vesin", "scipy", "numpy", "cells"])
