@@ -15,7 +15,7 @@ Array = Any
 
 
 class JaxBackend(Backend):
-    """JAX 0.4.35 or later. Numbers of 64 bits need `jax_enable_x64`, which xpmd never sets."""
+    """JAX 0.4.36 or later. Numbers of 64 bits need `jax_enable_x64`, which xpmd never sets."""
 
     name: ClassVar[str] = "jax"
     capabilities = Capabilities(

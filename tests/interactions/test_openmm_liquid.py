@@ -74,6 +74,7 @@ def pair_reference(cell: str, potential: str, cutoff: str) -> reference.Evaluate
 def torsions_in_columns(m: Molecules) -> PeriodicTorsion:
     """Return the same torsions with one row for each four atoms, missing terms of height 0."""
     rows, row_of = np.unique(m.torsions, axis=0, return_inverse=True)
+    row_of = row_of.reshape(-1)  # NumPy 2.0 gives it an axis more
     columns = np.zeros((3, len(rows), np.bincount(row_of).max()))
     for row in range(len(rows)):
         terms = np.flatnonzero(row_of == row)
