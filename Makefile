@@ -31,8 +31,9 @@ test: $(DEV_READY)
 test-slow: $(DEV_READY)
 	$(VENV)/bin/python $(PYTEST) -m "slow and not gpu"
 
+# NumPy 1.26 is told to keep float32, as NumPy 2 does unasked; xpmd refuses float32 where it does not.
 test-oldest: $(OLDEST_READY)
-	$(OLDEST)/bin/python $(PYTEST)
+	NPY_PROMOTION_STATE=weak $(OLDEST)/bin/python $(PYTEST)
 
 lint: $(DEV_READY)
 	$(VENV)/bin/ruff check .

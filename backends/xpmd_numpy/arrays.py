@@ -7,6 +7,8 @@ from typing import Any
 import array_api_compat.numpy as namespace
 import numpy as np
 
+from xpmd.errors import BackendError
+
 Array = Any
 
 
@@ -32,9 +34,35 @@ def asarray(value: Any, *, dtype: str | None = None, device: Any = None) -> Arra
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
+def check_dtype(dtype: str) -> None:
+    """Raise `BackendError` if results of this type would turn into another one.
+
+    NumPy before 2 makes float64 of a float32 without dimensions and a Python number, unless told not to.
+    """
+    if dtype == "float32" and not keeps_float32():
+        raise BackendError(
+            f"NumPy {np.__version__} turns sums of float32 arrays into float64 as soon as a plain number "
+            "meets them, and float32 was asked for. Use NumPy 2, or set NPY_PROMOTION_STATE=weak in the "
+            "environment, or give float64 arrays or System(..., dtype='float64')."
+        )
+
+
+def keeps_float32() -> bool:
+    """Return whether a float32 without dimensions stays one when it meets a Python number."""
+    return bool((np.float32(1.0) * 1.0).dtype == np.float32)
+
+
 def to_numpy(array: Array) -> Any:
     """Return the array itself."""
     return np.asarray(array)
 
 
-__all__ = ["asarray", "availability", "is_array", "namespace", "to_numpy"]
+__all__ = [
+    "asarray",
+    "availability",
+    "check_dtype",
+    "is_array",
+    "keeps_float32",
+    "namespace",
+    "to_numpy",
+]

@@ -23,6 +23,9 @@ class NumpyBackend(DifferentiatedBackend):
 
     availability = staticmethod(arrays.availability)
 
+    def check_dtype(self, dtype: str) -> None:
+        arrays.check_dtype(dtype)
+
     def plain_array(self, value: Any) -> bool:
         return arrays.is_array(value)
 
