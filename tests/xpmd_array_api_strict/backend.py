@@ -54,7 +54,11 @@ def _erf(array: Array) -> Array:
 
 
 def _plain(array: Array) -> Any:
-    return np.from_dlpack(array)
+    try:
+        return np.from_dlpack(array)
+    except BufferError:
+        # Before 2.1 NumPy hands out no memory that must not be written to, such as a broadcast array's.
+        return np.from_dlpack(namespace.asarray(array, copy=True))
 
 
 class StrictBackend(DifferentiatedBackend):
