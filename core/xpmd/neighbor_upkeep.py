@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from xpmd.backend import Backend
 from xpmd.boundary import Boundary
 from xpmd.errors import NeighborOverflowError
 from xpmd.module import flatten, unflatten
+from xpmd.neighbor_building import built
 from xpmd.neighbor_finder import NeighborFinder
 from xpmd.neighbor_list import PAST_MENDING, NeighborList
 from xpmd.strain import strain_size, strained
@@ -50,7 +50,7 @@ def build_neighbors(system: Any, coords: Array, plan: Any, *, xp: Any) -> Neighb
         zero = backend.asarray(0, dtype="int32", device=backend.device_of(coords))
         return NeighborList(none, none, None, zero, no, coords, layout="half")
     boundary = constant(system.boundary, backend)
-    found = _built(backend, (system.neighbor_finder, boundary, system.exclusions), coords, plan)
+    found = built(backend, (system.neighbor_finder, boundary, system.exclusions), coords, plan)
     unfit = found.overflow != found.overflow
     for flag in _too_short(system, boundary):
         unfit = unfit | flag
@@ -60,37 +60,6 @@ def build_neighbors(system: Any, coords: Array, plan: Any, *, xp: Any) -> Neighb
         overflow=found.overflow | unfit,
         count=xp.where(unfit, xp.full_like(found.count, PAST_MENDING), found.count),
     )
-
-
-def _built(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborList:
-    """Return the list that a finder builds, compiled where that has not been seen to already."""
-    leaves, spec = flatten(parts)
-    arrays = (coords, *leaves)
-    if backend.capabilities.jit and not any(backend.is_traced(array) for array in arrays):
-        build, structure = _compiled(backend, spec, plan, coords.shape[0])
-        found = build(*arrays)
-        return unflatten(structure[-1], found)  # type: ignore[no-any-return]
-    return _build(backend, parts, coords, plan)
-
-
-def _build(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborList:
-    finder, boundary, exclusions = parts
-    return finder.build(  # type: ignore[no-any-return]
-        coords, boundary, exclusions, plan, backend=backend, xp=backend.xp(coords)
-    )
-
-
-@functools.lru_cache(maxsize=64)
-def _compiled(backend: Backend, spec: Any, plan: Any, n_atoms: int) -> tuple[Any, list[Any]]:
-    """Return a compiled function from arrays to those of the list, and where its structure is put."""
-    structure: list[Any] = []
-
-    def build(coords: Array, *leaves: Array) -> tuple[Array, ...]:
-        found, list_spec = flatten(_build(backend, unflatten(spec, leaves), coords, plan))
-        structure.append(list_spec)
-        return tuple(found)
-
-    return backend.jit(build), structure
 
 
 def _reaches(system: Any) -> list[Any]:
@@ -140,7 +109,7 @@ def is_stale(system: Any, coords: Array, neighbors: NeighborList, t: Any, *, xp:
     boundary = constant(system.boundary, backend)
     coords = backend.stop_gradient(coords)
     reference, shrunk = neighbors.reference, 1.0
-    if neighbors.box is not None:
+    if neighbors.box is not None and not _same(neighbors.box, boundary, backend):
         reference = strained(reference, neighbors.box, boundary, xp=xp)
         shrunk = 1.0 - strain_size(neighbors.box, boundary)
     difference = coords - reference
@@ -157,6 +126,14 @@ def is_stale(system: Any, coords: Array, neighbors: NeighborList, t: Any, *, xp:
     if isinstance(due, bool):
         return True if due else stale
     return stale | due
+
+
+def _same(before: Boundary, after: Boundary, backend: Backend) -> bool:
+    """Return whether a box is known to be what it was, which spares small systems half the upkeep."""
+    if backend.capabilities.jit:
+        return False
+    pairs = zip(flatten(before)[0], flatten(after)[0], strict=True)
+    return all(a is b or bool(backend.xp(a).all(a == b)) for a, b in pairs)
 
 
 def neighbors_of(system: Any) -> tuple[NeighborList, Any]:

@@ -60,11 +60,11 @@ def of_all_pairs(n_steps: int | None) -> list[Any]:
 @pytest.mark.parametrize(
     ("finder", "n_steps"),
     [
-        ("host", None),
         ("cells", None),
         ("host", 8),
-        ("cells without skin", 8),
+        pytest.param("host", None, marks=pytest.mark.slow),
         pytest.param("cells", 8, marks=pytest.mark.slow),
+        pytest.param("cells without skin", 8, marks=pytest.mark.slow),
     ],
 )
 def test_as_with_all_pairs(

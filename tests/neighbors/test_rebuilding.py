@@ -47,12 +47,15 @@ def of_all_pairs() -> Any:
 @pytest.mark.parametrize(
     "finder",
     [
-        DistanceNeighborFinder(cutoff=CUTOFF),
-        DistanceNeighborFinder(cutoff=LIST_CUTOFF, every=5),
-        CellListNeighborFinder(cutoff=CUTOFF, every=1),
-        CellListNeighborFinder(cutoff=LIST_CUTOFF),
+        pytest.param(DistanceNeighborFinder(cutoff=CUTOFF), id="host without skin"),
+        pytest.param(DistanceNeighborFinder(cutoff=LIST_CUTOFF, every=5), id="host every 5"),
+        pytest.param(CellListNeighborFinder(cutoff=LIST_CUTOFF), id="cells"),
+        pytest.param(
+            CellListNeighborFinder(cutoff=CUTOFF, every=1),
+            id="cells without skin",
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["host without skin", "host every 5", "cells without skin", "cells"],
 )
 def test_one_fast_atom(on: md.Backend, array: Callable[..., Any], finder: Any) -> None:
     found = accelerations(shot(array, finder))

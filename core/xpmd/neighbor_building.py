@@ -1,0 +1,47 @@
+"""Building a neighbor list by compiled code, also where nobody else compiles."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from xpmd.backend import Backend
+from xpmd.module import flatten, unflatten
+from xpmd.neighbor_list import NeighborList
+
+Array = Any
+
+
+def built(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborList:
+    """Return the list that a finder builds; compiled, unless what calls this is being compiled itself.
+
+    Args:
+        parts: the finder, the boundary and the exclusions.
+    """
+    leaves, spec = flatten(parts)
+    arrays = (coords, *leaves)
+    if backend.capabilities.jit and not any(backend.is_traced(array) for array in arrays):
+        build, structure = _compiled(backend, spec, plan, coords.shape[0])
+        found = build(*arrays)
+        return unflatten(structure[-1], found)  # type: ignore[no-any-return]
+    return _build(backend, parts, coords, plan)
+
+
+def _build(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborList:
+    finder, boundary, exclusions = parts
+    return finder.build(  # type: ignore[no-any-return]
+        coords, boundary, exclusions, plan, backend=backend, xp=backend.xp(coords)
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(backend: Backend, spec: Any, plan: Any, n_atoms: int) -> tuple[Any, list[Any]]:
+    """Return a compiled function from arrays to those of the list, and where its structure is put."""
+    structure: list[Any] = []
+
+    def build(coords: Array, *leaves: Array) -> tuple[Array, ...]:
+        found, list_spec = flatten(_build(backend, unflatten(spec, leaves), coords, plan))
+        structure.append(list_spec)
+        return tuple(found)
+
+    return backend.jit(build), structure
