@@ -54,8 +54,8 @@ def path_of_all_pairs() -> Any:
 @pytest.mark.parametrize(
     ("finder", "capacity"),
     [
-        ("host", 1),
         ("cells", None),
+        pytest.param("host", 1, marks=pytest.mark.slow),
         pytest.param("host", None, marks=pytest.mark.slow),
         pytest.param("cells", 1, marks=pytest.mark.slow),
     ],
@@ -96,9 +96,14 @@ def test_the_flag_rises_and_the_count_says_what_was_needed(
         found = build_neighbors(system, system.coords, each, xp=xp)
         assert bool(found.overflow), each
         larger = system.neighbor_finder.enlarge(each, found)
-        mended = build_neighbors(system, system.coords, larger, xp=xp)
-        assert not bool(mended.overflow), larger
-        np.testing.assert_array_equal(on.to_numpy(mended.count), needed)
+        if finder == "host":
+            assert needed <= larger < 2 * needed
+        elif each.width == plan.width:
+            assert (larger.cells, larger.width) == (plan.cells, plan.width)
+            assert entries <= larger.capacity < 2 * entries
+        else:
+            assert (larger.cells, larger.capacity) == (plan.cells, plan.capacity)
+            assert width <= larger.width < 2 * width
 
 
 def test_a_range_may_be_too_narrow_for_a_list_that_is_not(
@@ -129,7 +134,6 @@ def test_a_range_may_be_too_narrow_for_a_list_that_is_not(
     larger = system.neighbor_finder.enlarge(narrow, found)
     assert larger.capacity == narrow.capacity
     assert larger.width >= 60
-    assert not bool(build_neighbors(system, system.coords, larger, xp=xp).overflow)
 
 
 @pytest.mark.parametrize("finder", FINDERS)
@@ -165,7 +169,7 @@ class Press(md.Simulator):
         return state._replace(coords=coords, forces=forces(coords), box=box), ()
 
 
-@pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.parametrize("finder", ["cells", pytest.param("host", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("boundary", ["box", pytest.param("tilted", marks=pytest.mark.slow)])
 def test_a_box_that_shrinks(
     on: md.Backend, array: Callable[..., Any], boundary: str, finder: str
@@ -178,7 +182,7 @@ def test_a_box_that_shrinks(
     np.testing.assert_allclose(path(system, press, 20), expected, rtol=0.0, atol=1e-11)
 
 
-@pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.parametrize("finder", ["host", pytest.param("cells", marks=pytest.mark.slow)])
 def test_a_box_that_collapses(on: md.Backend, array: Callable[..., Any], finder: str) -> None:
     system = lennard_jones(array, FINDERS[finder], n_atoms=30)
     with pytest.raises(md.NeighborOverflowError, match="half the smallest width of the box"):

@@ -75,10 +75,16 @@ def hold(
 
 @pytest.mark.parametrize(
     ("finder", "boundary"),
-    [("host", boundary) for boundary in BOUNDARIES]
-    + [("cells", "box"), ("cells", "tilted")]
-    # Where pairs are the same in other tests, so are energies; the rest is for certainty.
-    + [pytest.param("cells", name, marks=pytest.mark.slow) for name in ("open", "plane")],
+    [
+        ("host", "box"),
+        ("cells", "tilted"),
+        # Other tests see to the same pairs; the rest is for certainty.
+        *(
+            pytest.param(finder, boundary, marks=pytest.mark.slow)
+            for finder in FINDERS
+            for boundary in BOUNDARIES
+        ),
+    ],
 )
 def test_as_with_all_pairs(
     on: md.Backend, array: Callable[..., Any], finder: str, boundary: str
@@ -90,8 +96,8 @@ def test_as_with_all_pairs(
     ("kind", "cutoff", "dtype"),
     [
         (DistanceNeighborFinder, SHARP_END, "float32"),
-        (DistanceNeighborFinder, SMOOTH_END, "float64"),
-        (CellListNeighborFinder, SHARP_END, "float64"),
+        pytest.param(DistanceNeighborFinder, SMOOTH_END, "float64", marks=pytest.mark.slow),
+        pytest.param(CellListNeighborFinder, SHARP_END, "float64", marks=pytest.mark.slow),
         (CellListNeighborFinder, SMOOTH_END, "float32"),
     ],
 )

@@ -23,9 +23,16 @@ from xpmd.module import flatten, unflatten
 from xpmd_neighbors import CellListNeighborFinder, DistanceNeighborFinder
 
 CUTOFF = 1.0
-#: Each group of boxes with each finder that fits all of them.
+#: Cells in these are made of what the others are made of.
+FOR_CERTAINTY = [("one open side", "cells"), ("plane", "cells")]
+#: Each group of boxes with each finder that fits some of them.
 EVERY = [
-    (group, name)
+    pytest.param(
+        group,
+        name,
+        id=f"{group}-{name}",
+        marks=[pytest.mark.slow] if (group, name) in FOR_CERTAINTY else [],
+    )
     for group, boxes in GROUPS.items()
     for name in finders(CUTOFF, next(iter(boxes.values())))
 ]
@@ -91,7 +98,7 @@ def hold_in(
         hold(seen, distances, min(chosen.reach, 1e9), ROUNDING[dtype], f"{finder}: {what}")
 
 
-@pytest.mark.parametrize(("group", "finder"), EVERY, ids=[f"{g}-{f}" for g, f in EVERY])
+@pytest.mark.parametrize(("group", "finder"), EVERY)
 def test_pairs_within_the_cutoff(on: md.Backend, group: str, finder: str) -> None:
     hold_in(list(GROUPS[group]), finder, on)
 
@@ -117,7 +124,9 @@ def test_hardly_any_atoms(on: md.Backend, n_atoms: int) -> None:
         hold_in(["cube"], finder, on, n_atoms=n_atoms)
 
 
-@pytest.mark.parametrize("box", ["many slabs", "far from reduced"])
+@pytest.mark.parametrize(
+    "box", ["far from reduced", pytest.param("many slabs", marks=pytest.mark.slow)]
+)
 def test_many_atoms(on: md.Backend, box: str) -> None:
     """Enough atoms for ranges of several words."""
     what, coords, distances = crowd(box)
@@ -136,7 +145,7 @@ def test_excluded_pairs_are_absent(on: md.Backend, finder: str) -> None:
 @pytest.mark.parametrize(
     ("box", "spacing", "dtype"),
     [
-        ("cube", 0.1, "float64"),
+        pytest.param("cube", 0.1, "float64", marks=pytest.mark.slow),
         ("open", 0.7, "float32"),
         ("tilted", 1.0, "float32"),
         ("strip", 0.1, "float32"),

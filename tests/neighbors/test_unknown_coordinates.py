@@ -38,7 +38,7 @@ def moved(system: md.System) -> Any:
     return md.simulate(system, VelocityVerlet(dt=0.002), 5).coords
 
 
-@pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.parametrize("finder", ["cells", pytest.param("host", marks=pytest.mark.slow)])
 def test_a_capacity_that_suffices(finder: str) -> None:
     """Also where the box is unknown, so that cells are a guess."""
     expected = moved(lennard_jones(np.asarray, AllPairs(), n_atoms=60))
@@ -46,7 +46,7 @@ def test_a_capacity_that_suffices(finder: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-12)
 
 
-@pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.parametrize("finder", ["cells", pytest.param("host", marks=pytest.mark.slow)])
 def test_a_capacity_that_does_not_poisons(finder: str) -> None:
     small = FINDERS[finder].replace(capacity=3)
     assert np.isnan(compiled(small, moved)).all()
