@@ -60,10 +60,10 @@ def of_all_pairs(n_steps: int | None) -> list[Any]:
 @pytest.mark.parametrize(
     ("finder", "n_steps"),
     [
-        ("cells", None),
-        ("host", 8),
-        pytest.param("host", None, marks=pytest.mark.slow),
-        pytest.param("cells", 8, marks=pytest.mark.slow),
+        ("host", None),
+        ("cells", 8),
+        pytest.param("cells", None, marks=pytest.mark.slow),
+        pytest.param("host", 8, marks=pytest.mark.slow),
         pytest.param("cells without skin", 8, marks=pytest.mark.slow),
     ],
 )
