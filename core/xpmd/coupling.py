@@ -8,7 +8,7 @@ from xpmd.concrete import require_positive_fields
 from xpmd.errors import GradientError
 from xpmd.module import Module
 from xpmd.noise import Noise
-from xpmd.units import magnitude
+from xpmd.units import convert_fields
 
 Array = Any
 
@@ -29,10 +29,7 @@ class Coupling(Module):
     quantities: ClassVar[dict[str, str]] = {"temperature": "temperature", "tau": "time"}
 
     def __post_init__(self) -> None:
-        for name, dimension in self.quantities.items():
-            if name in self._dynamic_names:
-                value = magnitude(getattr(self, name), dimension, name=name)
-                object.__setattr__(self, name, value)
+        convert_fields(self, self.quantities)
         require_positive_fields(self)
 
     def apply(

@@ -10,6 +10,7 @@ from xpmd.coupling import Coupling
 from xpmd.errors import GradientError
 from xpmd.module import Module
 from xpmd.noise import Noise
+from xpmd.units import convert_fields
 
 Array = Any
 
@@ -43,6 +44,13 @@ class Simulator(Module):
     #: Names of fields that must be positive (True: or zero).
     positive_fields: ClassVar[dict[str, bool]] = {"dt": False}
 
+    #: Fields given as quantities, with their dimension.
+    quantities: ClassVar[dict[str, str]] = {
+        "dt": "time",
+        "temperature": "temperature",
+        "friction": "inverse_time",
+    }
+
     #: False if no noise is drawn; `noise` may then be `None`.
     stochastic: ClassVar[bool] = True
 
@@ -50,6 +58,7 @@ class Simulator(Module):
     canonical: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        convert_fields(self, self.quantities)
         require_positive_fields(self)
         if "dt" in self._dynamic_names:
             require_scalar("dt", self.dt)  # type: ignore[attr-defined]

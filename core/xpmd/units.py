@@ -10,6 +10,7 @@ A dimension is written as a small expression: a name, or a product of powers of 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -272,3 +273,16 @@ def _convert_openmm(value: Any, powers: Powers) -> Any:
         return None
     # The public ways to the number copy or convert it.
     return _scaled(value._value, source.conversion_factor_to(target) * _AVOGADRO_NUMBER**surplus)
+
+
+def convert_fields(component: Any, dimensions: Mapping[str, str]) -> None:
+    """Turn the quantities among the fields of a component that is being made into plain numbers.
+
+    Args:
+        component: a frozen dataclass, in its `__post_init__`.
+        dimensions: by the names of fields; those that the component lacks are passed over.
+    """
+    for name, dimension in dimensions.items():
+        if name in component._dynamic_names:
+            value = magnitude(getattr(component, name), dimension, name=name)
+            object.__setattr__(component, name, value)

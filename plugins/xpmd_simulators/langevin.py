@@ -15,7 +15,6 @@ from xpmd.simulator import (
     cm_removal_transposed,
     remove_cm_motion_every,
 )
-from xpmd.units import magnitude
 
 Array = Any
 
@@ -48,18 +47,14 @@ class Langevin(Simulator):
         "friction": True,
     }
 
-    def __post_init__(self) -> None:
-        for name, dimension in (
-            ("dt", "time"),
-            ("temperature", "temperature"),
-            ("friction", "inverse_time"),
-        ):
-            object.__setattr__(self, name, magnitude(getattr(self, name), dimension, name=name))
-        super().__post_init__()
-
     @property
     def friction_of_motion(self) -> Any:
         return self.friction
+
+    def _spread(self, kept: Any, system: Any, xp: Any) -> Array:
+        """Return sqrt((1 - c^2) kT/m) for a factor c."""
+        variance = (1.0 - kept * kept) * system.units.boltzmann * self.temperature
+        return xp.sqrt(variance / system.masses(xp=xp))
 
     def step(
         self, state: State, forces: ForceFunction, system: Any, t: Any, noise: Noise, *, xp: Any
@@ -68,7 +63,7 @@ class Langevin(Simulator):
         velocities = state.velocities + self.dt * state.forces / mass
         coords = state.coords + half * velocities
         kept = xp.exp(-self.friction * self.dt)
-        spread = xp.sqrt((1.0 - kept * kept) * system.units.boltzmann * self.temperature / mass)
+        spread = self._spread(kept, system, xp)
         velocities = kept * velocities + spread * noise.normal(0, tuple(velocities.shape))
         coords = system.boundary.wrap(coords + half * velocities, xp=xp)
         velocities, drift = remove_cm_motion_every(
@@ -111,7 +106,7 @@ class Langevin(Simulator):
         velocities = state.velocities + drift
         coords = state.coords - half * velocities
         kept = xp.exp(-self.friction * self.dt)
-        spread = xp.sqrt((1.0 - kept * kept) * system.units.boltzmann * self.temperature / mass)
+        spread = self._spread(kept, system, xp)
         velocities = (velocities - spread * noise.normal(0, tuple(velocities.shape))) / kept
         coords = system.boundary.wrap(coords - half * velocities, xp=xp)
         old_forces = forces(coords)
@@ -122,9 +117,7 @@ class Langevin(Simulator):
         self, lattice: Lattice, factor: tuple[int, int], system: Any, noise: Noise, xp: Any
     ) -> Array:
         """Return the change of the velocities by noise, in whole numbers."""
-        kept = factor[0] / factor[1]
-        mass = system.masses(xp=xp)
-        spread = xp.sqrt((1.0 - kept * kept) * system.units.boltzmann * self.temperature / mass)
+        spread = self._spread(factor[0] / factor[1], system, xp)
         shape = (system.n_atoms, system.boundary.dimensions)
         return lattice.change_of_velocity(spread * noise.normal(0, shape))
 

@@ -8,7 +8,6 @@ from xpmd.coupling import Coupling
 from xpmd.module import static
 from xpmd.noise import Noise
 from xpmd.simulator import ForceFunction, Simulator, State, remove_cm_motion_every
-from xpmd.units import magnitude
 
 Array = Any
 
@@ -41,15 +40,6 @@ class OBABO(Simulator):
         "temperature": True,
         "friction": True,
     }
-
-    def __post_init__(self) -> None:
-        for name, dimension in (
-            ("dt", "time"),
-            ("temperature", "temperature"),
-            ("friction", "inverse_time"),
-        ):
-            object.__setattr__(self, name, magnitude(getattr(self, name), dimension, name=name))
-        super().__post_init__()
 
     def _kept_and_spread(self, system: Any, xp: Any) -> tuple[Array, Array]:
         """Return c and s."""

@@ -15,7 +15,6 @@ from xpmd.simulator import (
     cm_removal_transposed,
     remove_cm_motion_every,
 )
-from xpmd.units import magnitude
 
 Array = Any
 
@@ -38,10 +37,6 @@ class VelocityVerlet(Simulator):
     remove_cm_motion: int = static(default=1)
 
     stochastic: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "dt", magnitude(self.dt, "time", name="dt"))
-        super().__post_init__()
 
     @property
     def friction_of_motion(self) -> Any:
