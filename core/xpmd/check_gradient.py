@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xpmd.array_search import is_float_array
-from xpmd.backend import Backend, backend
+from xpmd.backend import Backend, backend, backend_of
 from xpmd.errors import XpmdError
 from xpmd.gradient import value_and_grad
 from xpmd.gradient_strategy import GradientStrategy
@@ -166,16 +166,12 @@ def _described(strategy: GradientStrategy) -> str:
 
 
 def _owner(value: Any) -> str:
-    from xpmd.backend import backend_of
-
     return backend_of(value).name
 
 
 def _numbers(value: Any) -> list[float]:
     if isinstance(value, (int, float)):
         return [float(value)]
-    from xpmd.backend import backend_of
-
     known = backend_of(value).to_numpy(value)
     return [float(x) for x in known.reshape(-1).tolist()]
 
@@ -189,7 +185,5 @@ def _converted(value: Any, chosen: Backend) -> Any:
 def _moved(leaf: Any, chosen: Backend) -> Any:
     if not is_float_array(leaf) or chosen.is_array(leaf):
         return leaf
-    from xpmd.backend import backend_of
-
     owner = backend_of(leaf)
     return chosen.asarray(owner.to_numpy(leaf), dtype=owner.dtype_name(leaf))

@@ -18,7 +18,7 @@ class Adjoint(TrajectoryStrategy):
 
     The derivative is that of the exact solution up to the error of the time step; the other strategies
     differentiate the steps. The two come together as dt^2 for a system without friction (where they
-    are the same) and as dt with it. In memory nothing is kept but a few numbers a step.
+    are the same) and as dt with it. What is kept is a few numbers a step, and the anchors.
 
     Args:
         anchor_every: keep the state every so many steps, as for `Reversible`; never if left out, and
