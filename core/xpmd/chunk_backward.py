@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from xpmd.backend import Backend
 from xpmd.chunk_forward import kept_up, prepared
 from xpmd.continuous_adjoint import continuous_step_back
 from xpmd.errors import GradientError
 from xpmd.force_derivatives import force_vjp
 from xpmd.force_field import total_forces
-from xpmd.leaf_map import LeafMap
 from xpmd.module import flatten, unflatten
 from xpmd.program import Program, flat_floats
 
@@ -181,13 +181,8 @@ def step_back(
         return flat_floats(result)
 
     _, pull = backend.vjp(step, *now[:n_moving], *values)
-    pulled = pull(cotangents)
-    xp = backend.xp(*cotangents)
-    filled = [
-        xp.zeros_like(x) if c is None else c
-        for x, c in zip((*now[:n_moving], *values), pulled, strict=True)
-    ]
-    return (*filled[:n_moving], *cotangents[n_moving:]), tuple(filled[n_moving:])
+    found = filled(pull(cotangents), (*now[:n_moving], *values), backend.xp(*cotangents))
+    return (*found[:n_moving], *cotangents[n_moving:]), found[n_moving:]
 
 
 def has_explicit_adjoint(program: Program, places: tuple[int, ...], leaves: Arrays) -> bool:
@@ -199,9 +194,7 @@ def has_explicit_adjoint(program: Program, places: tuple[int, ...], leaves: Arra
     _, simulator = program.components(leaves)
     if simulator.adjoint is None or simulator.couplings or not program.explicit:
         return False
-    numbers, _ = unflatten(program.structure.spec, list(range(len(program.is_float))))
-    allowed = {*flatten(numbers.atoms.parameters)[0], *flatten(numbers.interactions)[0]}
-    return set(places) <= allowed
+    return program.energy_places.issuperset(places)
 
 
 def _explicit_step_back(
@@ -231,11 +224,7 @@ def _explicit_step_back(
     state, _ = program.state(cotangents, system)
     assert simulator.adjoint is not None
     before = simulator.adjoint(state, pull, system, t, xp=xp)
-    values = (leaves[place] for place in places)
-    return flat_floats(before), tuple(
-        xp.zeros_like(value) if slope is None else slope
-        for value, slope in zip(values, slopes, strict=True)
-    )
+    return flat_floats(before), filled(slopes, [leaves[place] for place in places], xp)
 
 
 def replayed_forces(
@@ -255,12 +244,11 @@ def replayed_forces(
     """
     backend = program.backend
     mapped, _ = flatten(system)
-    numbers = LeafMap(program.components(leaves)[0])
-    wanted = [k for k, flag in enumerate(numbers.wanted) if flag and k in places]
-    plain, _ = program.components(leaves)
-    _, plain = program.state(after, plain)
+    # The leaves of the System come first, those of the simulator after them.
+    flags = [k in places for k in range(len(mapped))]
+    wanted = [k for k, flag in enumerate(flags) if flag]
+    _, plain = program.state(after, program.components(leaves)[0])
     neighbors = program.neighbors(lists)
-    flags = [k in wanted for k in range(len(mapped))]
 
     def known(coords: Array, *values: Array) -> tuple[Array]:
         return (after[2],)
@@ -305,10 +293,7 @@ def start_back(
 
     values = tuple(leaves[place] for place in places)
     _, pull = backend.vjp(run, *values)
-    xp = backend.xp(*cotangents)
-    return tuple(
-        xp.zeros_like(x) if c is None else c for x, c in zip(values, pull(cotangents), strict=True)
-    )
+    return filled(pull(cotangents), values, backend.xp(*cotangents))
 
 
 def _split(carry: Arrays, *sizes: int) -> tuple[Arrays, ...]:
@@ -376,6 +361,24 @@ def add_snapshot(lam: Arrays, snapshot: Sequence[Array | None], n_box: int) -> A
         if part is not None:
             changed[place] = changed[place] + part
     return tuple(changed)
+
+
+def with_room(part: Array | None, size: int, like: Array, backend: Backend) -> Array:
+    """Return cotangents of records, `None` for none, with zeros up to as many as a chunk makes."""
+    have = 0 if part is None else part.shape[0]
+    if part is not None and have == size:
+        return part
+    xp, device = backend.xp(like), backend.device_of(like)
+    zeros = xp.zeros((size - have, *like.shape), dtype=like.dtype, device=device)
+    return zeros if part is None else xp.concat([part, zeros])
+
+
+def filled(cotangents: Sequence[Array | None], values: Sequence[Array], xp: Any) -> Arrays:
+    """Return cotangents of values, zeros where there is none."""
+    return tuple(
+        xp.zeros_like(value) if each is None else each
+        for each, value in zip(cotangents, values, strict=True)
+    )
 
 
 def _cut(program: Program, plan: BackwardPlan, lam: Arrays, reached: Any) -> Arrays:

@@ -13,7 +13,7 @@ from typing import Any
 
 from xpmd.errors import GradientError
 from xpmd.force_derivatives import force_vjp
-from xpmd.module import flatten, leaf_names, unflatten
+from xpmd.module import flatten, leaf_names
 from xpmd.program import Program
 
 Array = Any
@@ -89,13 +89,7 @@ def check_motion(program: Program, leaves: Arrays, wanted: list[int]) -> None:
             "`friction_of_motion` is None. Use 'reverse', which differentiates the steps themselves."
         )
     spec = program.structure.spec
-    numbers, _ = unflatten(spec, list(range(len(program.is_float))))
-    allowed = {
-        *flatten(numbers.atoms.parameters)[0],
-        *flatten(numbers.interactions)[0],
-        *program.box_places,
-        *program.start_places,
-    }
+    allowed = {*program.energy_places, *program.box_places, *program.start_places}
     refused = [leaf_names(spec)[k] for k in wanted if k not in allowed]
     if refused:
         raise GradientError(

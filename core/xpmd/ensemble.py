@@ -43,9 +43,7 @@ class EnsembleBack:
         self.walk, self.of_logs = walk, of_logs
         program = walk.program
         self.places = tuple(k for k, f in enumerate(program.is_float) if f and wanted[k])
-        numbers, _ = unflatten(program.structure.spec, list(range(len(program.is_float))))
-        allowed = {*flatten(numbers.atoms.parameters)[0], *flatten(numbers.interactions)[0]}
-        refused = [k for k in self.places if k not in allowed]
+        refused = [k for k in self.places if k not in program.energy_places]
         if refused:
             names = leaf_names(program.structure.spec)
             raise GradientError(

@@ -84,14 +84,6 @@ class EnsembleStrategy(GradientStrategy):
     of coordinates and velocities raises `GradientError`.
     """
 
-    def run(self, walk: Walk) -> Arrays:
-        """Go along the trajectory; return its first state."""
-        first = floats = walk.begin()
-        for chunk in walk.chunks:
-            floats, _ = walk.advance(chunk, floats)
-        walk.finish(floats)
-        return first
-
     def forward(self, walk: Walk) -> tuple[Arrays, Sequence[float], Any]:
         """Return the outputs of a walk, the weight of each record, and what the way back needs."""
         raise NotImplementedError

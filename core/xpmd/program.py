@@ -94,6 +94,10 @@ class Program:
         #: Places of the coordinates and velocities, which only the start depends on.
         self.start_places = (numbers.coords, numbers.velocities)
         self.box_places = tuple(flatten(numbers.boundary)[0])
+        #: Places of the parameters of the energy, which act through the forces alone.
+        self.energy_places = frozenset(
+            [*flatten(numbers.atoms.parameters)[0], *flatten(numbers.interactions)[0]]
+        )
         self.explicit = structure.explicit
         self._list_spec: Any = None
         self.record_spec: Any = None

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from xpmd.chunk_backward import BackwardPlan, add_snapshot, retreat, start_back
+from xpmd.chunk_backward import BackwardPlan, add_snapshot, retreat, start_back, with_room
 from xpmd.chunk_forward import advance, lists_at, start
 from xpmd.errors import NeighborOverflowError
 from xpmd.module import flatten, unflatten
@@ -88,7 +88,7 @@ def traced_back(
     if made and any(part is not None for part in parts):
         inside = program.structure.records_inside
         of_records = tuple(
-            _room(None if part is None else part[1:, ...], inside, like, xp)
+            with_room(None if part is None else part[1:, ...], inside, like, backend)
             for part, like in zip(parts, program.snapshot(end), strict=True)
         )
     tempering = trajectory.strategy.tempering
@@ -113,12 +113,3 @@ def traced_back(
     for place, value in zip(places, result.totals, strict=True):
         found[place] = found[place] + value
     return (found + [None] * original)[:original]
-
-
-def _room(part: Array | None, size: int, like: Array, xp: Any) -> Array:
-    """Return cotangents of records with zeros for those beyond the last."""
-    have = 0 if part is None else part.shape[0]
-    if part is not None and have == size:
-        return part
-    zeros = xp.zeros((size - have, *like.shape), dtype=like.dtype)
-    return zeros if part is None else xp.concat([part, zeros])

@@ -62,10 +62,7 @@ class Trajectory:
         if self._traced(leaves):
             return traced_forward(self, leaves)[0]
         walk = self.walk(leaves)
-        floats = walk.begin()
-        for chunk in walk.chunks:
-            floats, _ = walk.advance(chunk, floats)
-        walk.finish(floats)
+        walk.run()
         return walk.outputs()
 
     def forward(self, *leaves: Array, wanted: Sequence[bool]) -> tuple[Arrays, Any]:

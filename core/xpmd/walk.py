@@ -7,7 +7,7 @@ numbers stopped being finite, and call reporters. Gradient strategies are writte
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from xpmd.backend import Backend
@@ -19,6 +19,7 @@ from xpmd.chunk_backward import (
     require_finite,
     retreat,
     start_back,
+    with_room,
 )
 from xpmd.chunk_forward import ChunkResult, advance, lists_at, start
 from xpmd.continuous_adjoint import check_motion
@@ -60,6 +61,21 @@ class Chunk(NamedTuple):
     records: int
     first_record: int
     record_at_end: bool
+
+
+class Run(NamedTuple):
+    """What is left of a whole run.
+
+    Attributes:
+        first, last: the states it goes from and to.
+        kept: what was kept of each chunk.
+        anchors: the states before some chunks, by the number of the chunk.
+    """
+
+    first: Arrays
+    last: Arrays
+    kept: list[Any]
+    anchors: dict[int, Arrays]
 
 
 def chunks_of(structure: Structure, n_steps: int) -> list[Chunk]:
@@ -206,6 +222,33 @@ class Walk:
         self.hold(*state)
         self.watch.check_start(self, state.floats, self.program.neighbors(state.lists))
         self._record(0, self.program.snapshot(state.floats))
+
+    def run(self, keep: str | None = None, anchors: Collection[int] = ()) -> Run:
+        """Go all the way.
+
+        Args:
+            keep: as for `advance`.
+            anchors: numbers of the chunks before which the state is kept.
+        """
+        first = floats = self.begin()
+        kept, held = [], {}
+        for chunk in self.chunks:
+            if chunk.number in anchors:
+                held[chunk.number] = floats
+            floats, part = self.advance(chunk, floats, keep)
+            kept.append(part)
+        self.finish(floats)
+        return Run(first, floats, kept, held)
+
+    def anchors_every(self, n_steps: int | None) -> list[int]:
+        """Return the chunks that begin the run, or at least so many steps after the one before."""
+        chosen: list[int] = []
+        last = 0
+        for chunk in self.chunks:
+            if not chosen or (n_steps is not None and chunk.done - last >= n_steps):
+                chosen.append(chunk.number)
+                last = chunk.done
+        return chosen
 
     def advance(self, chunk: Chunk, floats: Arrays, keep: str | None = None) -> tuple[Arrays, Any]:
         """Go through a chunk for the first time; return the state after it and what was kept.
@@ -422,16 +465,10 @@ class WalkBack:
         first = chunk.first_record
         parts = []
         for part, like in zip(self._of_records, program.snapshot(end), strict=True):
-            xp = self.backend.xp(like)
             made = None
             if part is not None and chunk.records:
                 made = part[first : first + chunk.records, ...]
-            missing = inside if made is None else inside - chunk.records
-            if missing:
-                shape = (missing, *like.shape)
-                zeros = xp.zeros(shape, dtype=like.dtype, device=self.backend.device_of(like))
-                made = zeros if made is None else xp.concat([made, zeros])
-            parts.append(made)
+            parts.append(with_room(made, inside, like, self.backend))
         return tuple(parts)
 
     def require_finite(self, found: Sequence[Array | None]) -> None:

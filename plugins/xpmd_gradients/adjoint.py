@@ -45,29 +45,20 @@ class Adjoint(TrajectoryStrategy):
 
     def forward(self, walk: Walk) -> Any:
         walk.check_motion([])
-        floats = walk.begin()
-        anchors, records, since = {0: floats}, [], 0
-        for chunk in walk.chunks:
-            if self.anchor_every is not None and since >= self.anchor_every:
-                anchors[chunk.number], since = floats, 0
-            floats, kept = walk.advance(chunk, floats, keep="records")
-            records.append(kept)
-            since += chunk.active
-        walk.finish(floats)
-        return floats, anchors, records
+        return walk.run(keep="records", anchors=walk.anchors_every(self.anchor_every))
 
     def backward(self, back: WalkBack, kept: Any) -> list[Array | None]:
-        floats, anchors, records = kept
+        floats = kept.last
         back.walk.check_motion(back.wanted)
         cotangents = back.begin(floats)
         for chunk in reversed(back.walk.chunks):
             cotangents, floats = back.retreat(
                 chunk,
-                records[chunk.number],
+                kept.kept[chunk.number],
                 floats,
                 cotangents,
                 reconstruct=True,
                 continuous=True,
             )
-            floats = anchors.get(chunk.number, floats)
+            floats = kept.anchors.get(chunk.number, floats)
         return back.finish(floats, cotangents)

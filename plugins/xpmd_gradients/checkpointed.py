@@ -43,15 +43,7 @@ class Checkpointed(TrajectoryStrategy):
         return min(super().longest_chunk(n_steps), max(1, math.ceil(math.sqrt(n_steps))))
 
     def forward(self, walk: Walk) -> Any:
-        floats = walk.begin()
-        checkpoints = {0: floats}
-        places = self._places(len(walk.chunks), walk)
-        for chunk in walk.chunks:
-            if chunk.number in places:
-                checkpoints[chunk.number] = floats
-            floats, _ = walk.advance(chunk, floats)
-        walk.finish(floats)
-        return floats, checkpoints
+        return walk.run(anchors=self._places(len(walk.chunks), walk))
 
     def _places(self, n_chunks: int, walk: Walk) -> set[int]:
         """Return the chunks whose first state is kept on the way forward."""
@@ -62,7 +54,11 @@ class Checkpointed(TrajectoryStrategy):
         return set(range(0, n_chunks, stretch))
 
     def backward(self, back: WalkBack, kept: Any) -> list[Array | None]:
-        floats, checkpoints = kept
+        floats = kept.last
+        # Each is given up when it has served; who goes back again starts from the first state.
+        checkpoints = kept.anchors
+        if not checkpoints:
+            checkpoints[0] = kept.first
         cotangents = back.begin(floats)
         last = len(back.walk.chunks)
         for first in sorted(checkpoints, reverse=True):

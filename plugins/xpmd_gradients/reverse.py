@@ -27,17 +27,12 @@ class Reverse(TrajectoryStrategy):
     damping: float = static(default=0.0)
 
     def forward(self, walk: Walk) -> Any:
-        floats = walk.begin()
-        kept = []
-        for chunk in walk.chunks:
-            floats, states = walk.advance(chunk, floats, keep="states")
-            kept.append(states)
-        walk.finish(floats)
-        return floats, kept
+        return walk.run(keep="states")
 
     def backward(self, back: WalkBack, kept: Any) -> list[Array | None]:
-        floats, rows = kept
+        floats = kept.last
         cotangents = back.begin(floats)
         for chunk in reversed(back.walk.chunks):
-            cotangents, floats = back.retreat(chunk, rows[chunk.number], floats, cotangents)
+            states = kept.kept[chunk.number]
+            cotangents, floats = back.retreat(chunk, states, floats, cotangents)
         return back.finish(floats, cotangents)

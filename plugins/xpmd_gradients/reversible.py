@@ -60,16 +60,7 @@ class Reversible(TrajectoryStrategy):
     def forward(self, walk: Walk) -> Any:
         if self.fixed_point:
             return self._forward_on_lattice(walk)
-        floats = walk.begin()
-        anchors, records, since = {0: floats}, [], 0
-        for chunk in walk.chunks:
-            if since >= self.anchor_every:
-                anchors[chunk.number], since = floats, 0
-            floats, kept = walk.advance(chunk, floats, keep="records")
-            records.append(kept)
-            since += chunk.active
-        walk.finish(floats)
-        return floats, anchors, records
+        return walk.run(keep="records", anchors=walk.anchors_every(self.anchor_every))
 
     def _forward_on_lattice(self, walk: Walk) -> Any:
         if self.tempering != Tempering():
@@ -100,15 +91,15 @@ class Reversible(TrajectoryStrategy):
     def backward(self, back: WalkBack, kept: Any) -> list[Array | None]:
         if self.fixed_point:
             return self._backward_on_lattice(back, kept)
-        floats, anchors, records = kept
+        floats = kept.last
         cotangents = back.begin(floats)
         worst = 0.0
         for chunk in reversed(back.walk.chunks):
             cotangents, floats = back.retreat(
-                chunk, records[chunk.number], floats, cotangents, reconstruct=True
+                chunk, kept.kept[chunk.number], floats, cotangents, reconstruct=True
             )
-            if chunk.number in anchors:
-                anchor = anchors[chunk.number]
+            if chunk.number in kept.anchors:
+                anchor = kept.anchors[chunk.number]
                 worst = max(worst, back.walk.distance(floats, anchor))
                 floats = anchor
         self.diagnostics["mismatch"] = worst

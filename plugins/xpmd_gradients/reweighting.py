@@ -55,7 +55,7 @@ class Reweighting(EnsembleStrategy):
             self._note(size, len(weights), resampled=False)
             if size >= self.least * len(weights):
                 return self.memory["outputs"], weights, (self.memory["records"], beta)
-        self.run(walk)
+        walk.run()
         count = len(walk.records)
         if self.reuse:
             self.memory.update(

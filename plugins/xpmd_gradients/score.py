@@ -40,7 +40,7 @@ class Score(EnsembleStrategy):
 
     def forward(self, walk: Walk) -> tuple[Arrays, Sequence[float], Any]:
         _check(walk.simulator)
-        first = self.run(walk)
+        first = walk.run().first
         count = len(walk.records)
         return walk.outputs(), [1.0 / max(count, 1)] * count, first
 
