@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from xpmd.component_vectors import cross, dot
+
 Array = Any
 Vector = Sequence[Array]
 
@@ -25,7 +27,7 @@ class Arm(NamedTuple):
 def distance(points: Sequence[Vector], boundary: Any, *, xp: Any) -> tuple[Array, list[Arm]]:
     """Return r = |x_1 - x_0| and its arm; the slope is zero at r = 0."""
     d = _between(points[0], points[1], boundary, xp)
-    squared = _dot(d, d)
+    squared = dot(d, d)
     r = _safe_sqrt(squared, xp)
     inverse = _safe_inverse(r, xp)
     return r, [Arm(0, 1, d, [part * inverse for part in d])]
@@ -38,9 +40,9 @@ def angle(points: Sequence[Vector], boundary: Any, *, xp: Any) -> tuple[Array, l
     """
     u = _between(points[1], points[0], boundary, xp)
     v = _between(points[1], points[2], boundary, xp)
-    uu, vv, uv = _dot(u, u), _dot(v, v), _dot(u, v)
-    normal = _cross(u, v)
-    area = _safe_sqrt(_dot(normal, normal), xp)
+    uu, vv, uv = dot(u, u), dot(v, v), dot(u, v)
+    normal = cross(u, v)
+    area = _safe_sqrt(dot(normal, normal), xp)
     inverse = _safe_inverse(area, xp)
     along_u, along_v = inverse * _safe_inverse(uu, xp), inverse * _safe_inverse(vv, xp)
     slope_u = [(a * uv - b * uu) * along_u for a, b in zip(u, v, strict=True)]
@@ -59,18 +61,18 @@ def dihedral(points: Sequence[Vector], boundary: Any, *, xp: Any) -> tuple[Array
     f = _between(points[1], points[0], boundary, xp)
     g = _between(points[2], points[1], boundary, xp)
     h = _between(points[2], points[3], boundary, xp)
-    a, b = _cross(f, g), _cross(h, g)
-    aa, bb = _dot(a, a), _dot(b, b)
-    length = _safe_sqrt(_dot(g, g), xp)
+    a, b = cross(f, g), cross(h, g)
+    aa, bb = dot(a, a), dot(b, b)
+    length = _safe_sqrt(dot(g, g), xp)
     per_length = _safe_inverse(length, xp)
     valid = (aa > 0) & (bb > 0)
     per_a, per_b = _safe_inverse(aa, xp), _safe_inverse(bb, xp)
-    sine = _dot(_cross(b, a), g) * per_length
-    cosine = _dot(a, b)
+    sine = dot(cross(b, a), g) * per_length
+    cosine = dot(a, b)
     ones = xp.ones_like(cosine)
     phi = xp.atan2(xp.where(valid, sine, 0.0 * ones), xp.where(valid, cosine, ones))
     usable = xp.where(valid, ones, 0.0 * ones)
-    fg, hg = _dot(f, g) * per_length * per_a * usable, _dot(h, g) * per_length * per_b * usable
+    fg, hg = dot(f, g) * per_length * per_a * usable, dot(h, g) * per_length * per_b * usable
     slope_f = [-length * per_a * usable * part for part in a]
     slope_h = [length * per_b * usable * part for part in b]
     slope_g = [fg * p - hg * q for p, q in zip(a, b, strict=True)]
@@ -83,23 +85,6 @@ COORDINATES = {2: distance, 3: angle, 4: dihedral}
 
 def _between(start: Vector, end: Vector, boundary: Any, xp: Any) -> Vector:
     return boundary.nearest([b - a for a, b in zip(start, end, strict=True)], xp=xp)  # type: ignore[no-any-return]
-
-
-def _dot(p: Vector, q: Vector) -> Array:
-    total = p[0] * q[0]
-    for a, b in zip(p[1:], q[1:], strict=True):
-        total = total + a * b
-    return total
-
-
-def _cross(p: Vector, q: Vector) -> Vector:
-    if len(p) == 2:
-        return [p[0] * q[1] - p[1] * q[0]]
-    return [
-        p[1] * q[2] - p[2] * q[1],
-        p[2] * q[0] - p[0] * q[2],
-        p[0] * q[1] - p[1] * q[0],
-    ]
 
 
 def _safe_sqrt(squared: Array, xp: Any) -> Array:

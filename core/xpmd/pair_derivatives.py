@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from xpmd.component_vectors import dot
 from xpmd.leaf_map import Cotangents, LeafMap, Part
 from xpmd.neighbor_list import NeighborList
 from xpmd.pairwise import PairGeometry, PairwiseInteraction, factor_of, within_reach
@@ -50,7 +51,7 @@ def pair_force_vjp(
     box = leaves.part(system.boundary, leaves.numbers.boundary)
     geometry, pull_box = _displacements(system, coords, neighbors, box, xp)
     difference = [neighbors.of_first(w[:, a]) - neighbors.of_second(w[:, a]) for a in axes]
-    along = _dot(geometry.parts, difference)
+    along = dot(geometry.parts, difference)
     factor: Array = 0.0
     slope: Array = 0.0
     for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True):
@@ -100,7 +101,7 @@ def pair_force_jvp(
     ]
     if along_box is not None:
         change = [a + b for a, b in zip(change, along_box, strict=True)]
-    of_squared = 2.0 * _dot(geometry.parts, change)
+    of_squared = 2.0 * dot(geometry.parts, change)
     factor: Array = 0.0
     factor_change: Array = 0.0
     for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True):
@@ -140,14 +141,14 @@ def _displacements(
     raw = _raw(coords, neighbors, boundary.dimensions)
     if not box.values:
         parts = boundary.nearest(raw, xp=xp)
-        return PairGeometry(parts, _dot(parts, parts)), None
+        return PairGeometry(parts, dot(parts, parts)), None
     backend = system.backend
 
     def nearest(*values: Array) -> Arrays:
         return tuple(box.with_values(values).nearest(raw, xp=backend.xp(*values, *raw)))
 
     parts, pull = backend.vjp(nearest, *box.values)
-    return PairGeometry(parts, _dot(parts, parts)), pull
+    return PairGeometry(parts, dot(parts, parts)), pull
 
 
 def _moving_displacements(
@@ -163,7 +164,7 @@ def _moving_displacements(
     directions = [tangents[place] for place in box.places]
     if all(each is None for each in directions):
         parts = boundary.nearest(raw, xp=xp)
-        return PairGeometry(parts, _dot(parts, parts)), None
+        return PairGeometry(parts, dot(parts, parts)), None
 
     def nearest(*values: Array) -> Arrays:
         return tuple(box.with_values(values).nearest(raw, xp=backend.xp(*values, *raw)))
@@ -173,7 +174,7 @@ def _moving_displacements(
         for value, each in zip(box.values, directions, strict=True)
     )
     parts, moved = backend.jvp(nearest, box.values, full)
-    return PairGeometry(parts, _dot(parts, parts)), moved
+    return PairGeometry(parts, dot(parts, parts)), moved
 
 
 class _PairFunction:
@@ -275,10 +276,3 @@ class _PairFunction:
 
 def _parameter(atoms: Any, name: str) -> Any:
     return atoms.mass if name == "mass" else getattr(atoms, name)
-
-
-def _dot(first: Sequence[Array], second: Sequence[Array]) -> Array:
-    total = first[0] * second[0]
-    for a, b in zip(first[1:], second[1:], strict=True):
-        total = total + a * b
-    return total

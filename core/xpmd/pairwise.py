@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from xpmd.backend import Backend
+from xpmd.component_vectors import dot
 from xpmd.cutoffs import Cutoff, NoCutoff
 from xpmd.module import Module
 from xpmd.neighbor_list import NeighborList
@@ -71,7 +72,7 @@ def pair_geometry(
     parts = boundary.nearest(
         [neighbors.of_first(c) - neighbors.of_second(c) for c in components], xp=xp
     )
-    return PairGeometry(parts, _dot(parts, parts))
+    return PairGeometry(parts, dot(parts, parts))
 
 
 def mixed_parameters(
@@ -189,10 +190,3 @@ def factor_of(
         return interaction.cut_energy(r, parameters, backend=backend)
 
     return -2.0 * backend.radial(energy_of, squared)
-
-
-def _dot(first: Sequence[Array], second: Sequence[Array]) -> Array:
-    total = first[0] * second[0]
-    for a, b in zip(first[1:], second[1:], strict=True):
-        total = total + a * b
-    return total

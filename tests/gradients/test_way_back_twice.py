@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shaken_lattice import SIDE, start
 
 import xpmd as md
+from shaken_lattice import SIDE, start
 from xpmd_gradients import Checkpointed, Reverse, Reversible
 from xpmd_interactions import LennardJones
 from xpmd_simulators import VelocityVerlet
