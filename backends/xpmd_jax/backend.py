@@ -15,7 +15,7 @@ Array = Any
 
 
 class JaxBackend(Backend):
-    """JAX 0.4.36 or later. Numbers of 64 bits need `jax_enable_x64`, which xpmd never sets."""
+    """JAX 0.4.35 or later. Numbers of 64 bits need `jax_enable_x64`, which xpmd never sets."""
 
     name: ClassVar[str] = "jax"
     capabilities = Capabilities(
@@ -131,7 +131,7 @@ class JaxBackend(Backend):
         return arrays.is_traced(value)
 
     def captures(self, function: Callable[..., Arrays], *xs: Array) -> bool:
-        return False  # compiled functions refuse what they captured
+        return derivatives.captures(function, xs)
 
     def custom_vjp(
         self,

@@ -6,13 +6,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.interpreters.ad
 import jax.numpy as jnp
 import numpy as np
 
-from xpmd.errors import GradientError
+from xpmd.errors import CAPTURED, GradientError
 
 Array = Any
 Arrays = tuple[Any, ...]
+
+# What JAX raised before 0.4.36 if a function with a rule of its own captured something differentiated.
+_CAPTURED = tuple(
+    error
+    for error in [getattr(jax.interpreters.ad, "CustomVJPException", None)]
+    if error is not None
+)
 
 
 def stop_gradient(array: Array) -> Array:
@@ -99,6 +107,17 @@ def _stacked(column: Sequence[Array | None], x: Array) -> Array | None:
     return jnp.stack([jnp.zeros_like(x) if t is None else t for t in column])
 
 
+def captures(function: Callable[..., Arrays], xs: Arrays) -> bool:
+    """Return whether a function of constants is differentiated through something that it captured.
+
+    Compiled functions say so themselves from 0.4.36 on, at no cost; before, they take it along.
+    """
+    if jax.__version_info__ >= (0, 4, 36):
+        return False
+    constants = jax.make_jaxpr(function)(*xs).consts
+    return any(isinstance(each, jax.core.Tracer) for each in constants)
+
+
 def custom_vjp(
     primal: Callable[..., Arrays],
     forward: Callable[..., tuple[Arrays, Any]],
@@ -121,7 +140,17 @@ def custom_vjp(
         return tuple(backward(residuals, tuple(_known(each) for each in cotangents)))
 
     call.defvjp(rule_forward, rule_backward, symbolic_zeros=True)
-    return call
+    if not _CAPTURED:
+        return call
+
+    def checked(*xs: Array) -> Arrays:
+        try:
+            outs: Arrays = call(*xs)
+        except _CAPTURED as error:
+            raise GradientError(CAPTURED) from error
+        return outs
+
+    return checked
 
 
 def custom_jvp(
