@@ -37,6 +37,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "observable": (),
     "reporter": ("xpmd.reporter:Reporter",),
     "kernel": (),
+    "benchmark": ("xpmd.benchmark:Benchmark",),
 }
 
 hookspec = pluggy.HookspecMarker(GROUP)

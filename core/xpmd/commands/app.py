@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from xpmd import __version__
+from xpmd.commands.bench import bench
 from xpmd.commands.new_plugin import new_plugin
 from xpmd.commands.plugins import plugins
 
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 app.command("plugins")(plugins)
 app.command("new-plugin")(new_plugin)
+app.command("bench")(bench)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,1 @@
+"""Benchmarks, one a file in `suites`; the programs they measure, one a file in `engines`."""

@@ -1,0 +1,132 @@
+"""Times of several programs, taken in turns, so that what else the machine does hits all alike."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xpmd_benchmarks.remote import Engine, EngineError
+
+#: Steps of the first, short runs.
+SHORT = 20
+#: A round of a program that takes longer than this many times its share is left out now and then.
+_PATIENCE = 4.0
+
+
+@dataclass
+class Entrant:
+    """One case of one program.
+
+    Attributes:
+        engine: the process it runs in.
+        key: the name of the case there.
+        words: what tells it from others, by column of a table.
+        first: seconds of preparing it and of the first short run, compilation included.
+        wall, processor: seconds a step, one number a round.
+        peak_bytes: most memory of its process so far.
+        found: what its last run returned.
+        failure: why it is out, `None` if it is not.
+    """
+
+    engine: Engine
+    key: str
+    words: dict[str, Any]
+    first: float | None = None
+    wall: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    peak_bytes: int | None = None
+    found: Any = None
+    failure: str | None = None
+
+    def prepare(self, task: dict[str, Any], steps: int = SHORT) -> None:
+        """Make the case ready and run a few steps."""
+        try:
+            self.first = self.engine.ask("prepare", key=self.key, task=task)["wall"]
+            self.first += self._run(steps)[0]
+        except EngineError as error:
+            self.failure = str(error)
+
+    def take(self, steps: int) -> None:
+        """Measure one run."""
+        try:
+            wall, processor = self._run(steps)
+        except EngineError as error:
+            self.failure = str(error)
+        else:
+            self.wall.append(wall / steps)
+            self.processor.append(processor / steps)
+
+    def try_out(self, steps: int = SHORT) -> float:
+        """Return the seconds a step takes once everything is compiled."""
+        try:
+            return min(self._run(steps)[0] for _ in range(2)) / steps
+        except EngineError as error:
+            self.failure = str(error)
+            return float("inf")
+
+    def drop(self) -> None:
+        """Forget the case."""
+        if self.failure is None:
+            self.engine.ask("drop", key=self.key)
+
+    def _run(self, steps: int) -> tuple[float, float]:
+        answer = self.engine.ask("run", key=self.key, times=steps)
+        self.peak_bytes, self.found = answer["peak_bytes"], answer["found"]
+        return answer["wall"], answer["processor"]
+
+    @property
+    def best(self) -> float | None:
+        """The quickest round, seconds a step."""
+        return min(self.wall, default=None)
+
+    @property
+    def median(self) -> float | None:
+        """The median of the rounds, seconds a step."""
+        return statistics.median(self.wall) if self.wall else None
+
+    @property
+    def processor_median(self) -> float | None:
+        """The median of the processor time, seconds a step."""
+        return statistics.median(self.processor) if self.processor else None
+
+
+def in_turns(
+    entrants: Sequence[Entrant],
+    *,
+    rounds: int,
+    seconds: float,
+    steps: int | None,
+    tell: Callable[[str], None],
+    most_steps: int = 20_000,
+) -> None:
+    """Measure each entrant once a round.
+
+    Args:
+        seconds: about what each gets a round; a slow one takes part in fewer rounds.
+        steps: of a run; chosen to take `seconds` if left out.
+    """
+    plans = []
+    for entrant in entrants:
+        if entrant.failure is None:
+            each = entrant.try_out(min(SHORT, steps or SHORT))
+            length = steps or min(most_steps, max(SHORT, round(seconds / each / SHORT) * SHORT))
+            plans.append((entrant, length, min(1.0, _PATIENCE * seconds / (each * length))))
+    for turn in range(rounds):
+        tell(f"round {turn + 1} of {rounds}")
+        for entrant, length, share in plans:
+            # The first two rounds are everyone's.
+            due = turn < 2 or int((turn + 1) * share) > int(turn * share)
+            if due and entrant.failure is None:
+                entrant.take(length)
+
+
+def with_ratios(rows: Sequence[dict[str, Any]], column: str) -> list[dict[str, Any]]:
+    """Return rows with the ratio of a column to its smallest value."""
+    known = [row[column] for row in rows if row.get(column) is not None]
+    least = min(known, default=None)
+    return [
+        {**row, "ratio": None if least is None or row.get(column) is None else row[column] / least}
+        for row in rows
+    ]

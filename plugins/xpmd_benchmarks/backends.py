@@ -1,0 +1,52 @@
+"""Which backends a benchmark runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xpmd import plugins
+from xpmd.backend import backend
+from xpmd.benchmark import BenchmarkSettings
+from xpmd.registry import Entry
+from xpmd_benchmarks.fluid_states import SMALL
+
+DTYPES = ("float32", "float64")
+
+
+def available(entry: Entry) -> bool:
+    """Return whether a backend can run here."""
+    return entry.status == "ok" and plugins.load(entry).availability() is None
+
+
+def chosen_backends(settings: BenchmarkSettings) -> list[str]:
+    """Return the backends that are wanted, or all that can run here.
+
+    Raises:
+        ValueError: a name is unknown.
+        BackendError: a backend that is wanted cannot run here.
+    """
+    for name in settings.backends:
+        backend(name)
+    known = [entry.name for entry in plugins.list("backend") if available(entry)]
+    return list(settings.backends or known)
+
+
+def chosen_dtypes(settings: BenchmarkSettings) -> list[str]:
+    """Return the float types that are wanted, or both.
+
+    Raises:
+        ValueError: one is unknown.
+    """
+    unknown = [name for name in settings.dtypes if name not in DTYPES]
+    if unknown:
+        raise ValueError(f"`--dtype`: {', '.join(unknown)} is none of {', '.join(DTYPES)}.")
+    return list(settings.dtypes or DTYPES)
+
+
+def melting_backend(sizes: Sequence[int]) -> str:
+    """Return a backend to melt large fluids with: one that compiles, or the first there is."""
+    if max(sizes) <= SMALL:
+        return "numpy"
+    here = [entry for entry in plugins.list("backend") if available(entry)]
+    compiling = [each.name for each in here if plugins.load(each).capabilities.jit]
+    return next(iter(compiling), here[0].name)

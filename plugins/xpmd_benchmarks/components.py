@@ -1,0 +1,13 @@
+"""What this package offers to the registry."""
+
+from xpmd.hookspecs import Component, hookimpl
+
+
+@hookimpl
+def xpmd_components(api: tuple[int, int]) -> list[Component]:
+    """Describe the benchmarks."""
+    rows = [("fluid", "fluid:Fluid", "a Lennard-Jones fluid, beside other engines")]
+    return [
+        Component("benchmark", name, f"xpmd_benchmarks.suites.{target}", summary=summary)
+        for name, target, summary in rows
+    ]

@@ -1,0 +1,88 @@
+"""A Lennard-Jones fluid at constant energy: time of a step, neighbor lists included."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, ClassVar
+
+from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
+from xpmd_benchmarks import machine
+from xpmd_benchmarks.agreement import agreement_rows
+from xpmd_benchmarks.backends import melting_backend
+from xpmd_benchmarks.fluid_field import Field, programs_for
+from xpmd_benchmarks.fluid_states import FluidStates, cells_a_side
+
+SIZES, QUICK_SIZES = (864, 4000, 16_384), (256,)
+COLUMNS = (
+    "atoms",
+    "program",
+    "variant",
+    "precision",
+    "skin",
+    "ms a step",
+    "best",
+    "ratio",
+    "CPU ms a step",
+    "rounds",
+    "first call s",
+    "peak MiB",
+    "remark",
+)
+NOTES = (
+    "Medians over the rounds, in each of which every program ran once; `best` is the quickest round.",
+    "`ratio` is to the quickest median of the size.",
+    "A program with a skin is given once with its usual one, then with the best of several if that "
+    "is another.",
+    "`first call` is setting up and the first short run, compilation included; it is in no other column.",
+)
+AGREEMENT_COLUMNS = (
+    "atoms",
+    "program",
+    "variant",
+    "precision",
+    "energy per atom",
+    "energy off by",
+    "forces off by",
+    "remark",
+)
+AGREEMENT_NOTES = (
+    "Compared with xpmd on NumPy in float64; forces: the largest difference over the largest force.",
+)
+
+
+class Fluid(Benchmark):
+    """Density 0.8, temperature 1, melted, cutoff 2.5, time step 0.005, constant energy."""
+
+    description: ClassVar[str] = "a Lennard-Jones fluid at constant energy, neighbor lists included"
+
+    def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
+        found = machine.setting()
+        rows: list[dict[str, Any]] = []
+        checks: list[dict[str, Any]] = []
+        sizes = settings.sizes or (QUICK_SIZES if settings.quick else SIZES)
+        for size in sizes:
+            cells_a_side(size)
+        programs = programs_for(settings)
+        with tempfile.TemporaryDirectory() as name:
+            folder, threads = Path(name), settings.threads
+            states = FluidStates(folder, melting_backend(sizes), threads, settings.tell)
+            for size in sizes:
+                state = states.file(size)
+                with ExitStack() as opened:
+                    field = Field(settings, programs, state, size, opened)
+                    rows += field.measured()
+                    checks += agreement_rows(field.cases(), field.task, threads, folder)
+                    found["versions"] |= field.versions
+        found["load at the end"] = machine.load()
+        tables = [
+            BenchmarkTable(self.description, COLUMNS, tuple(rows), NOTES),
+            BenchmarkTable(
+                "agreement on the first configuration",
+                AGREEMENT_COLUMNS,
+                tuple(checks),
+                AGREEMENT_NOTES,
+            ),
+        ]
+        return BenchmarkReport("fluid", tables, (), found)
