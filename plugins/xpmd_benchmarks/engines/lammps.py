@@ -45,6 +45,8 @@ def variants(threads: int) -> list[dict[str, Any]]:
             "precision": "float64",
             "options": {"package": package},
             "skins": SKINS,
+            # Idle threads that wait for the next step would take the cores from others.
+            "environment": {} if package == "omp" else {"OMP_NUM_THREADS": "1"},
         }
         for package, words in packages.items()
     ]
