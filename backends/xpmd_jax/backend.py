@@ -57,8 +57,8 @@ class JaxBackend(Backend):
     def synchronize(self, array: Array) -> None:
         arrays.synchronize(array)
 
-    def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        return control.jit(function)
+    def jit(self, function: Callable[..., Any], *, exact: bool = False) -> Callable[..., Any]:
+        return control.jit(function, exact=exact)
 
     def repeat(
         self, body: Callable[[Array, Arrays], Arrays], carry: Arrays, times: Any, at_most: int

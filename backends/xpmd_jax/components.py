@@ -14,5 +14,15 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
             backends=("jax",),
             summary="JAX, compiled, on CPU, GPU and TPU",
             modules=("jax", "jaxlib"),
-        )
+        ),
+        *(
+            Component(
+                "kernel",
+                f"{operation}_jax",
+                f"xpmd_jax.pair_kernels:{operation}",
+                backends=("jax",),
+                summary=f"{operation} on JAX: gathers and sums in one loop",
+            )
+            for operation in ("pair_forces", "pair_force_vjp", "pair_force_jvp")
+        ),
     ]

@@ -138,8 +138,12 @@ class Backend(ABC):
 
     # -- control flow ---------------------------------------------------------------------------
 
-    def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function compiled, where the library does that."""
+    def jit(self, function: Callable[..., Any], *, exact: bool = False) -> Callable[..., Any]:
+        """Return the function compiled, where the library does that.
+
+        Args:
+            exact: round as written, so that the same formula in two functions agrees to the bit.
+        """
         return function
 
     def repeat(

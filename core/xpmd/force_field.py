@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from xpmd.general import general_virial
+from xpmd.kernels import with_kernel
 from xpmd.neighbor_list import NeighborList
 from xpmd.pairwise import PairGeometry, pair_energy, pair_factor, pair_geometry
 from xpmd.specific import specific_terms
@@ -32,14 +34,9 @@ def total_energy(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
 def total_forces(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any) -> Array:
     """Return the forces `(n, d)` at `coords`, kJ/mol/nm."""
     backend = system.backend
-    n_atoms, dimensions = coords.shape[0], system.boundary.dimensions
-    components: list[Any] = [None] * dimensions
+    components: list[Any] = [None] * system.boundary.dimensions
     if system.pairwise:
-        geometry, factor = _pair_forces(system, coords, neighbors, xp)
-        components = [
-            neighbors.sum_on_atoms(factor * part, n_atoms, backend=backend, xp=xp)
-            for part in geometry.parts
-        ]
+        components = list(pair_forces(system, coords, neighbors, xp=xp))
     for interaction in system.specific:
         terms = specific_terms(interaction, system, coords, backend=backend, xp=xp, forces=True)
         components = [
@@ -52,6 +49,16 @@ def total_forces(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
     return total
 
 
+@with_kernel
+def pair_forces(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any) -> Sequence[Array]:
+    """Return the components `(n,)` of the summed forces of the pairwise interactions, kJ/mol/nm."""
+    geometry, factor = _pairs(system, coords, neighbors, xp)
+    return [
+        neighbors.sum_on_atoms(factor * part, coords.shape[0], backend=system.backend, xp=xp)
+        for part in geometry.parts
+    ]
+
+
 def total_virial(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any) -> Array:
     """Return W = sum r (x) f, `(d, d)`, kJ/mol; positive when repulsive."""
     backend = system.backend
@@ -59,7 +66,7 @@ def total_virial(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
     zero = 0.0 * xp.sum(coords)
     rows: list[list[Any]] = [[zero for _ in axes] for _ in axes]
     if system.pairwise:
-        geometry, factor = _pair_forces(system, coords, neighbors, xp)
+        geometry, factor = _pairs(system, coords, neighbors, xp)
         for a in axes:
             for b in axes:
                 product = geometry.parts[a] * factor * geometry.parts[b]
@@ -77,7 +84,7 @@ def total_virial(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
     return total
 
 
-def _pair_forces(
+def _pairs(
     system: Any, coords: Array, neighbors: NeighborList, xp: Any
 ) -> tuple[PairGeometry, Array]:
     geometry = pair_geometry(coords, system.boundary, neighbors, xp=xp)

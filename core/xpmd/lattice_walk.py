@@ -46,9 +46,9 @@ class LatticeWalk:
         """Return the first state."""
         walk = self.walk
         while True:
-            whole, floats, lists = walk.program.compiled(lattice_start, walk.start_step == 0)(
-                walk.leaves
-            )
+            whole, floats, lists = walk.program.compiled(
+                lattice_start, walk.start_step == 0, exact=True
+            )(walk.leaves)
             if not walk.overflowed(lists):
                 break
         walk.begin_at(ChunkState(tuple(floats), tuple(lists)))
@@ -58,7 +58,7 @@ class LatticeWalk:
         """Return coordinates, velocities, forces and box of a state."""
         walk = self.walk
         while True:
-            floats, lists = walk.program.compiled(lattice_floats)(walk.leaves, state)
+            floats, lists = walk.program.compiled(lattice_floats, exact=True)(walk.leaves, state)
             if not walk.overflowed(lists):
                 return tuple(floats)
 
@@ -66,9 +66,9 @@ class LatticeWalk:
         """Go through a chunk."""
         walk, before = self.walk, self.floats(state)
         while True:
-            whole, end, kept, overflow, sane = walk.program.compiled(lattice_advance, self.factor)(
-                walk.leaves, state, walk.keys, walk.start_step + chunk.done, chunk.active
-            )
+            whole, end, kept, overflow, sane = walk.program.compiled(
+                lattice_advance, self.factor, exact=True
+            )(walk.leaves, state, walk.keys, walk.start_step + chunk.done, chunk.active)
             end = ChunkState(tuple(end[0]), tuple(end[1]))
             if not walk.overflowed(end.lists, overflow):
                 break
@@ -94,7 +94,7 @@ class LatticeWalk:
         cotangents, of_records = back.with_records(chunk, end, cotangents)
         while True:
             lam, totals, whole, lists = walk.program.compiled(
-                lattice_retreat, self.factor, back.places, bool(of_records)
+                lattice_retreat, self.factor, back.places, bool(of_records), exact=True
             )(
                 walk.leaves, state, walk.keys, walk.start_step + chunk.done, chunk.active,
                 cotangents, of_records, back.totals,

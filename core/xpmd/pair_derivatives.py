@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from xpmd.component_vectors import dot
+from xpmd.kernels import with_kernel
 from xpmd.leaf_map import Cotangents, LeafMap, Part
 from xpmd.neighbor_list import NeighborList
 from xpmd.pairwise import PairGeometry, PairwiseInteraction, factor_of, within_reach
@@ -30,6 +31,7 @@ class PairForces(NamedTuple):
     response: list[Array]
 
 
+@with_kernel
 def pair_force_vjp(
     system: Any,
     coords: Array,
@@ -55,7 +57,7 @@ def pair_force_vjp(
     factor: Array = 0.0
     slope: Array = 0.0
     for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True):
-        term = _PairFunction(interaction, numbers, system.atoms, neighbors, leaves, backend)
+        term = PairFunction(interaction, numbers, system.atoms, neighbors, leaves, backend)
         mask, squared = term.masked(geometry.squared, xp)
         (f,), pull = backend.vjp(term, squared, *term.inputs)
         weight = along
@@ -77,6 +79,7 @@ def pair_force_vjp(
     return PairForces([on_atoms(factor * p) for p in geometry.parts], [on_atoms(c) for c in h])
 
 
+@with_kernel
 def pair_force_jvp(
     system: Any,
     coords: Array,
@@ -105,7 +108,7 @@ def pair_force_jvp(
     factor: Array = 0.0
     factor_change: Array = 0.0
     for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True):
-        term = _PairFunction(interaction, numbers, system.atoms, neighbors, leaves, backend, True)
+        term = PairFunction(interaction, numbers, system.atoms, neighbors, leaves, backend, True)
         mask, squared = term.masked(geometry.squared, xp)
         moving = of_squared
         if mask is not None:
@@ -177,7 +180,7 @@ def _moving_displacements(
     return PairGeometry(parts, dot(parts, parts)), moved
 
 
-class _PairFunction:
+class PairFunction:
     """f of one interaction as a function of s and of the wanted numbers in it.
 
     The numbers are, in this order: the interaction's own fields, then parameters that all atoms share,

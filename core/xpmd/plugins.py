@@ -69,6 +69,11 @@ def load(entry: Entry) -> Any:
     return _registry.load(entry)
 
 
+def generation() -> int:
+    """Return how often components have been registered or taken away since the start."""
+    return _registry.generation
+
+
 def register(plugin: object, *, distribution: str = "local") -> None:
     """Add a component, a list of them, or an object with the hook, as in a notebook."""
     _registry.register(plugin, distribution=distribution)

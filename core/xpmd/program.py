@@ -56,6 +56,7 @@ class Structure:
         interval: steps between records, `None` for none.
         longest: most steps in a chunk.
         explicit: whether simulators' own adjoints are used where they have one.
+        kernels: whether the backend's own kernels are.
     """
 
     backend: Backend
@@ -65,6 +66,7 @@ class Structure:
     interval: int | None
     longest: int = LONGEST_CHUNK
     explicit: bool = True
+    kernels: bool = True
 
     @property
     def chunk(self) -> int:
@@ -103,12 +105,16 @@ class Program:
         self.record_spec: Any = None
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
-    def compiled(self, function: Callable[..., Any], *static: Any) -> Callable[..., Any]:
+    def compiled(
+        self, function: Callable[..., Any], *static: Any, exact: bool = False
+    ) -> Callable[..., Any]:
         """Return `function(self, *static, ...)` compiled, once for each set of static arguments."""
         key = (function, *static)
         found = self._compiled.get(key)
         if found is None:
-            found = self.backend.jit(lambda *arguments: function(self, *static, *arguments))
+            found = self.backend.jit(
+                lambda *arguments: function(self, *static, *arguments), exact=exact
+            )
             self._compiled[key] = found
         return found
 

@@ -27,7 +27,7 @@ Status = Literal["ok", "incompatible", "failed", "ambiguous"]
 
 #: Kinds of which the core itself names members ("numpy", "reverse"): there the name alone means ours,
 #: so that no installed package can take it away.
-RESERVED = ("backend", "gradient_strategy")
+RESERVED = ("backend", "gradient_strategy", "kernel")
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ class Registry:
         self._entries: dict[tuple[str, str, str], Entry] = {}
         self._failures: list[Failure] = []
         self._discovered = False
+        #: Counts changes, for who keeps what it looked up.
+        self.generation = 0
         self._lock = threading.RLock()
 
     def entries(self, kind: str | None = None) -> list[Entry]:
@@ -202,6 +204,7 @@ class Registry:
         fresh = [_entry(component, distribution, "-") for component in plugin]
         self._discover()
         self._entries = self._entries | {entry.key: entry for entry in fresh}
+        self.generation += 1
 
     @contextmanager
     def use(self, plugin: object, *, distribution: str = "local") -> Iterator[None]:
@@ -213,6 +216,7 @@ class Registry:
             yield
         finally:
             self._entries = before
+            self.generation += 1
 
     def _discover(self) -> None:
         """Ask every installed plugin, once; a plugin that breaks takes no other with it."""

@@ -9,6 +9,7 @@ from typing import Any
 from xpmd.chunk_backward import BackwardPlan, add_snapshot, retreat, start_back, with_room
 from xpmd.chunk_forward import advance, lists_at, start
 from xpmd.errors import NeighborOverflowError
+from xpmd.kernels import KERNELS
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_finder import NeighborFinder
 from xpmd.neighbor_upkeep import MOST_ATOMS_ALL_PAIRS, uses_neighbors
@@ -37,7 +38,13 @@ def _program(trajectory: Any, leaves: Arrays) -> tuple[Program, Arrays, int]:
     if interval is not None:
         longest = -(-longest // interval) * interval
     structure = Structure(
-        trajectory.backend, spec, (1, *trajectory.shapes[1:]), plan, interval, longest
+        trajectory.backend,
+        spec,
+        (1, *trajectory.shapes[1:]),
+        plan,
+        interval,
+        longest,
+        kernels=KERNELS.get(),
     )
     made = n_steps // interval if interval is not None else 0
     return program_for(structure, leaves), leaves, made

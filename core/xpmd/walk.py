@@ -24,6 +24,7 @@ from xpmd.chunk_backward import (
 from xpmd.chunk_forward import ChunkResult, advance, lists_at, start
 from xpmd.continuous_adjoint import check_motion
 from xpmd.errors import NeighborOverflowError
+from xpmd.kernels import KERNELS
 from xpmd.module import leaf_names, unflatten
 from xpmd.neighbor_upkeep import MOST_ENLARGEMENTS, plan_neighbors
 from xpmd.program import (
@@ -161,6 +162,7 @@ class Walk:
             structure.interval,
             structure.longest,
             EXPLICIT_ADJOINTS.get(),
+            KERNELS.get(),
         )
         self._program = program_for(planned, self.leaves)
         self._lists = None

@@ -86,9 +86,11 @@ def compiled(on: md.Backend, monkeypatch: pytest.MonkeyPatch) -> Callable[[], in
     handed_over: list[Any] = []
     original = type(on).jit
 
-    def counting(self: md.Backend, function: Callable[..., Any]) -> Callable[..., Any]:
+    def counting(
+        self: md.Backend, function: Callable[..., Any], **settings: Any
+    ) -> Callable[..., Any]:
         handed_over.append(function)
-        return original(self, function)
+        return original(self, function, **settings)
 
     monkeypatch.setattr(type(on), "jit", counting)
     if on.name == "jax":

@@ -1,0 +1,228 @@
+"""Pair forces and their derivatives on JAX: the sums over neighbors leave in one reduction.
+
+XLA fuses everything between the gathers and one reduction with several operands into a single loop, so
+that no array of pairs is written. It takes three things: components apart, which are arrays of their
+own before they are gathered; derivatives by forward mode, which stay elementwise; and gathers that
+trust the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from xpmd.component_vectors import dot
+from xpmd.leaf_map import Cotangents, LeafMap
+from xpmd.neighbor_list import NeighborList
+from xpmd.pair_derivatives import PairForces, PairFunction
+from xpmd.pairwise import PairGeometry, pair_factor
+
+Array = Any
+Arrays = tuple[Any, ...]
+
+#: Parameters that all pairs share are followed one by one; of more, reverse mode is cheaper.
+MOST_DIRECTIONS = 8
+
+
+def pair_forces(
+    system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
+) -> Sequence[Array] | None:
+    """Return the components of the summed forces."""
+    if neighbors.layout == "half":
+        return None
+    neighbors = _trusted(neighbors)
+    (columns,) = _settled_columns(coords)
+    geometry = _geometry(system, columns, neighbors, xp)
+    factor = pair_factor(
+        system.pairwise, system.atoms, geometry, neighbors, backend=system.backend, xp=xp
+    )
+    return row_sums(*(factor * part for part in geometry.parts))
+
+
+def pair_force_vjp(
+    system: Any,
+    coords: Array,
+    neighbors: NeighborList,
+    w: Array,
+    leaves: LeafMap,
+    found: Cotangents,
+) -> PairForces | None:
+    """Return forces and J^T w; add parameter cotangents to `found`."""
+    backend, neighbors = system.backend, _trusted(neighbors)
+    terms = _terms(system, neighbors, leaves)
+    if terms is None:
+        return None
+    xp = backend.xp(coords)
+    columns, of_forces = _settled_columns(coords, w)
+    geometry = _geometry(system, columns, neighbors, xp)
+    difference = _differences(of_forces, neighbors)
+    along = dot(geometry.parts, difference)
+    factor: Array = 0.0
+    slope: Array = 0.0
+    of_inputs: list[Array] = []
+    for term in terms:
+        mask, squared = term.masked(geometry.squared, xp)
+        f, df, *others = _derivatives(term, squared, backend)
+        if mask is not None:
+            f, df = (jnp.where(mask, each, 0.0) for each in (f, df))
+            others = [jnp.where(mask, each, 0.0) for each in others]
+        factor, slope = factor + f, slope + df * along
+        of_inputs += [along * each for each in others]
+    h = [factor * c + 2.0 * slope * p for c, p in zip(difference, geometry.parts, strict=True)]
+    n = len(h)
+    sums = row_sums(*(factor * part for part in geometry.parts), *h, *of_inputs)
+    rows = iter(sums[2 * n :])
+    for term in terms:
+        term.collect([_shaped(next(rows), value) for value in term.inputs], found)
+    return PairForces(list(sums[:n]), list(sums[n : 2 * n]))
+
+
+def pair_force_jvp(
+    system: Any,
+    coords: Array,
+    neighbors: NeighborList,
+    direction: Array,
+    leaves: LeafMap,
+    tangents: Sequence[Array | None],
+) -> PairForces | None:
+    """Return forces and their change along a direction of coordinates and leaves."""
+    backend, neighbors = system.backend, _trusted(neighbors)
+    terms = _terms(system, neighbors, leaves, both_roles=True)
+    if terms is None:
+        return None
+    xp = backend.xp(coords)
+    columns, moves = _settled_columns(coords, direction)
+    geometry = _geometry(system, columns, neighbors, xp)
+    change = _differences(moves, neighbors)
+    of_squared = 2.0 * dot(geometry.parts, change)
+    factor: Array = 0.0
+    factor_change: Array = 0.0
+    for term in terms:
+        mask, squared = term.masked(geometry.squared, xp)
+        moving = of_squared if mask is None else jnp.where(mask, of_squared, 0.0)
+        (f,), (df,) = backend.jvp(
+            term, (squared, *term.inputs), (moving, *term.tangents(tangents, xp))
+        )
+        if mask is not None:
+            f, df = jnp.where(mask, f, 0.0), jnp.where(mask, df, 0.0)
+        factor, factor_change = factor + f, factor_change + df
+    sums = row_sums(
+        *(factor * part for part in geometry.parts),
+        *(factor_change * p + factor * c for p, c in zip(geometry.parts, change, strict=True)),
+    )
+    n = len(change)
+    return PairForces(list(sums[:n]), list(sums[n:]))
+
+
+def _terms(
+    system: Any, neighbors: NeighborList, leaves: LeafMap, *, both_roles: bool = False
+) -> list[PairFunction] | None:
+    """Return the interactions as functions, `None` where the generic sum must do."""
+    box = leaves.part(system.boundary, leaves.numbers.boundary)
+    if neighbors.layout == "half" or box.values:
+        return None
+    terms = [
+        PairFunction(
+            interaction, numbers, system.atoms, neighbors, leaves, system.backend, both_roles
+        )
+        for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True)
+    ]
+    inputs = [value for term in terms for value in term.inputs]
+    elementwise = all(value.ndim in (0, 2) for value in inputs)
+    return terms if elementwise and len(inputs) <= MOST_DIRECTIONS else None
+
+
+def _derivatives(term: PairFunction, squared: Array, backend: Any) -> list[Array]:
+    """Return f and its derivatives by s and by each input, elementwise."""
+    primals = (squared, *term.inputs)
+    found = []
+    for k, value in enumerate(primals):
+        directions: list[Array | None] = [None] * len(primals)
+        directions[k] = jnp.ones_like(value)
+        (f,), (df,) = backend.jvp(term, primals, directions)
+        found.append(jnp.broadcast_to(df, f.shape))
+    return [f, *found]
+
+
+def _shaped(row: Array, value: Array) -> Array:
+    """Return sums over rows as a cotangent of what they belong to: of all pairs, or of each row."""
+    return jnp.sum(row) if value.ndim == 0 else row[:, None]
+
+
+def _geometry(system: Any, columns: Arrays, neighbors: NeighborList, xp: Any) -> PairGeometry:
+    parts = system.boundary.nearest(_differences(columns, neighbors), xp=xp)
+    return PairGeometry(parts, dot(parts, parts))
+
+
+def _differences(columns: Arrays, neighbors: NeighborList) -> list[Array]:
+    return [neighbors.of_first(c) - neighbors.of_second(c) for c in columns]
+
+
+class _TrustedList(NeighborList):
+    """A list whose indices are known to be those of atoms, so that gathers need not look."""
+
+    def of_second(self, values: Array) -> Array:
+        if self.layout == "dense":
+            return values[None, :]
+        return values.at[self.second].get(mode="promise_in_bounds")
+
+
+def _trusted(neighbors: NeighborList) -> NeighborList:
+    return _TrustedList(**{name: getattr(neighbors, name) for name in _FIELDS})
+
+
+_FIELDS = ("first", "second", "mask", "count", "overflow", "reference", "layout", "box")
+
+
+def _settled_columns(*vectors: Array) -> list[Arrays]:
+    """Return the components of vectors `(n, d)` as arrays `(n,)` that exist in memory."""
+    columns = settled(*(v[:, k] for v in vectors for k in range(v.shape[1])))
+    found, start = [], 0
+    for vector in vectors:
+        found.append(columns[start : start + vector.shape[1]])
+        start += vector.shape[1]
+    return found
+
+
+@jax.custom_jvp
+def row_sums(*arrays: Array) -> Arrays:
+    """Return the sums of arrays `(n, k)` over their rows, read together."""
+    zero = jnp.zeros((), arrays[0].dtype)
+
+    def plus(first: Arrays, second: Arrays) -> Arrays:
+        return tuple(a + b for a, b in zip(first, second, strict=True))
+
+    sums: Arrays = jax.lax.reduce(arrays, (zero,) * len(arrays), plus, (1,))
+    return sums
+
+
+@row_sums.defjvp
+def _row_sums_along(arrays: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
+    # Sums that can be transposed.
+    return row_sums(*arrays), tuple(jnp.sum(tangent, axis=1) for tangent in tangents)
+
+
+@jax.custom_jvp
+def settled(*arrays: Array) -> Arrays:
+    """Return the arrays computed, so that what they are made of is not done again for each pair.
+
+    A fusion takes in whatever leads to what it gathers, and XLA drops its own barriers on the CPU before
+    it fuses. It does not look through a loop, which is why there is one here that is never entered.
+    """
+    first = arrays[0][:1].sum()
+    scale = jnp.where(jnp.isnan(first), 1.0, first)
+
+    def unchanged(held: tuple[Array, Arrays]) -> tuple[Array, Arrays]:
+        return jnp.asarray(False), tuple(array * scale for array in held[1])
+
+    start = (jnp.isnan(first), arrays)
+    held: tuple[Array, Arrays] = jax.lax.while_loop(lambda held: held[0], unchanged, start)
+    return held[1]
+
+
+@settled.defjvp
+def _settled_along(arrays: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
+    return settled(*arrays), tangents
