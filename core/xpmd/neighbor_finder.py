@@ -54,6 +54,10 @@ class NeighborFinder(Module):
         require_mendable(neighbors, exact=True)
         raise NotImplementedError
 
+    def is_wasteful(self, plan: Any, neighbors: NeighborList) -> bool:
+        """Return whether a plan has so much more room than a list needed that a new one is worth it."""
+        return False
+
     def build(
         self,
         coords: Array,

@@ -87,6 +87,11 @@ def roomier(count: int, capacity: int) -> int:
     return bucketed(max(count, capacity))
 
 
+def wasteful(count: int, capacity: int) -> bool:
+    """Return whether a capacity is far more than `count` entries need."""
+    return capacity > 2 * bucketed(count)
+
+
 def bucketed(count: int, *, spare: float = 1.1, step: int = 4) -> int:
     """Return a capacity for `count` entries with some room, on a grid so that few sizes occur."""
     wanted = max(1, int(count * spare) + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -107,7 +108,7 @@ def simulate(
         keep_records=bool(observe),
         watch=Watch(shown),
         strategy=strategy if isinstance(strategy, TrajectoryStrategy) else None,
-        plan_hint=plan_neighbors(system, system.coords),
+        find_plan=functools.cache(lambda: plan_neighbors(system, system.coords)),
         ensemble=strategy if isinstance(strategy, EnsembleStrategy) else None,
     )
     run = trajectory.primal

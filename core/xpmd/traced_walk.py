@@ -22,7 +22,7 @@ Arrays = tuple[Any, ...]
 def _program(trajectory: Any, leaves: Arrays) -> tuple[Program, Arrays, int]:
     """Return the program with all steps in one chunk, its leaves, and the number of its records."""
     system, simulator = unflatten(trajectory.spec, leaves)
-    plan, spec = trajectory.plan_hint, trajectory.spec
+    plan, spec = trajectory.find_plan(), trajectory.spec
     if plan is None and uses_neighbors(system) and math.isfinite(system.neighbor_finder.reach):
         if system.n_atoms > MOST_ATOMS_ALL_PAIRS:
             raise NeighborOverflowError(

@@ -7,7 +7,7 @@ NaN.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,7 @@ class Trajectory:
         keep_records: whether records are outputs, or only shown to reporters.
         strategy: what the derivative is; `None` if it is asked for in another way.
         ensemble: how averages are differentiated, where no trajectory is.
-        plan_hint: sizes of the neighbor list, as far as they are known before anything is traced.
+        find_plan: returns sizes of the neighbor list, as far as they are known before anything is traced.
     """
 
     backend: Backend
@@ -51,7 +51,7 @@ class Trajectory:
     keep_records: bool
     watch: Watch
     strategy: TrajectoryStrategy | None
-    plan_hint: Any
+    find_plan: Callable[[], Any]
     ensemble: EnsembleStrategy | None = None
     _walk: Walk | None = field(default=None, init=False)
     _kept: Any = field(default=None, init=False)
@@ -186,7 +186,7 @@ class Trajectory:
             interval=self.interval,
             keep_records=self.keep_records,
             watch=self.watch,
-            plan=self.plan_hint,
+            find_plan=self.find_plan,
             **longest,
         )
 

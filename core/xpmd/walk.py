@@ -7,7 +7,7 @@ numbers stopped being finite, and call reporters. Gradient strategies are writte
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from xpmd.backend import Backend
@@ -26,7 +26,7 @@ from xpmd.continuous_adjoint import check_motion
 from xpmd.errors import NeighborOverflowError
 from xpmd.kernels import KERNELS
 from xpmd.module import leaf_names, unflatten
-from xpmd.neighbor_upkeep import MOST_ENLARGEMENTS, plan_neighbors
+from xpmd.neighbor_upkeep import MOST_ENLARGEMENTS, plan_neighbors, uses_neighbors
 from xpmd.program import (
     EXPLICIT_ADJOINTS,
     LONGEST_CHUNK,
@@ -35,6 +35,7 @@ from xpmd.program import (
     Structure,
     program_for,
 )
+from xpmd.remembered_plans import remember_plan, remembered_plan
 from xpmd.watch import Watch
 
 Array = Any
@@ -103,7 +104,7 @@ class Walk:
         spec: their structure.
         shapes: number of atoms, then shape and type of each leaf.
         keys: of the noise.
-        plan: sizes of the neighbor list; found from the coordinates if left out.
+        find_plan: returns sizes of the neighbor list, where none is known to have served before.
         longest: most steps in a chunk.
         watch: who is told of records, the end and failures.
     """
@@ -121,7 +122,7 @@ class Walk:
         interval: int | None,
         keep_records: bool,
         watch: Watch,
-        plan: Any = None,
+        find_plan: Callable[[], Any],
         longest: int = LONGEST_CHUNK,
     ) -> None:
         self.backend, self.leaves, self.keys = backend, leaves, keys
@@ -132,7 +133,7 @@ class Walk:
         self._structure = Structure(backend, spec, shapes, None, interval, longest)
         self.chunks = chunks_of(self._structure, n_steps)
         self._program: Program | None = None
-        self._plan = plan
+        self._find_plan = find_plan
         self._lists: tuple[Arrays, Arrays] | None = None
         # Stacked as chunks made them: a row for itself would cost more than the steps it is of.
         self._records: list[Arrays] = []
@@ -145,7 +146,9 @@ class Walk:
     def program(self) -> Program:
         """The program for the present size of the neighbor list."""
         if self._program is None:
-            plan = self._plan
+            plan = remembered_plan(self._structure)
+            if plan is None:
+                plan = self._find_plan()
             if plan is None:
                 plan = plan_neighbors(self.system, self.system.coords)
             self._use_plan(plan)
@@ -327,6 +330,10 @@ class Walk:
     def finish(self, floats: Arrays) -> None:
         """Say which state is the last."""
         self.end = self.program.snapshot(floats)
+        if uses_neighbors(self.system) and self._lists is not None:
+            _, lists = self._lists
+            plan, neighbors = self.program.structure.plan, self.program.neighbors(lists)
+            remember_plan(self._structure, self.system.neighbor_finder, plan, neighbors)
         self.watch.finish(self, self.start_step + self.n_steps, floats)
 
     def _record(self, done: int, snapshot: Arrays) -> None:

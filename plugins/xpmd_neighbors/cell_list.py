@@ -10,7 +10,7 @@ from xpmd.boundary import Boundary
 from xpmd.exclusions import Exclusions
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_finder import EXACT, CutoffNeighborFinder, all_pairs, require_mendable
-from xpmd.neighbor_list import NeighborList, bucketed, roomier
+from xpmd.neighbor_list import NeighborList, bucketed, roomier, wasteful
 from xpmd_neighbors.cell_candidates import near, pairs_in_blocks
 from xpmd_neighbors.cell_grid import Grid, most_cells, sort_into_cells
 from xpmd_neighbors.distance import lists_exactly
@@ -72,6 +72,10 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         if long or not wide:
             plan = plan._replace(capacity=roomier(entries, plan.capacity))
         return plan  # type: ignore[no-any-return]
+
+    def is_wasteful(self, plan: Any, neighbors: NeighborList) -> bool:
+        entries, width = (int(neighbors.count[k]) for k in range(2))
+        return wasteful(entries, plan.capacity) or wasteful(width, plan.width)
 
     def build(
         self,

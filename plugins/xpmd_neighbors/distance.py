@@ -11,7 +11,7 @@ from xpmd.boundary import Boundary
 from xpmd.exclusions import Exclusions
 from xpmd.module import flatten, static, unflatten
 from xpmd.neighbor_finder import EXACT, CutoffNeighborFinder, require_mendable
-from xpmd.neighbor_list import NeighborList, bucketed, roomier
+from xpmd.neighbor_list import NeighborList, bucketed, roomier, wasteful
 from xpmd_neighbors.host_pairs import (
     METHODS,
     host_pairs,
@@ -60,6 +60,9 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
     def enlarge(self, plan: Any, neighbors: NeighborList) -> int:
         require_mendable(neighbors, exact=plan == EXACT)
         return roomier(int(neighbors.count), plan)
+
+    def is_wasteful(self, plan: Any, neighbors: NeighborList) -> bool:
+        return wasteful(int(neighbors.count), plan)
 
     def build(
         self,

@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from tests.lennard_jones_liquid import DT, lattice, liquid
 
 import xpmd as md
+from xpmd import remembered_plans
 from xpmd_neighbors import DistanceNeighborFinder
 from xpmd_simulators import VelocityVerlet
 
@@ -151,3 +153,42 @@ def test_another_structure_is_another_program(
     first = compiled()
     run(array(np.full(4, 0.4)), 6)
     assert compiled() > first
+
+
+@pytest.mark.parametrize("finder", ["CellListNeighborFinder", "DistanceNeighborFinder"])
+def test_atoms_that_have_moved_on_compile_nothing(
+    on: md.Backend, array: Callable[..., Any], compiled: Callable[[], int], finder: str
+) -> None:
+    """The most neighbors of an atom differ from run to run; the room made for them need not."""
+    neighbor_finder = md.create("neighbor_finder", finder, cutoff=0.9)
+    system = liquid(array, cells=4, finder=neighbor_finder)
+    system = md.simulate(system, VelocityVerlet(dt=DT), 20).system
+    system = md.simulate(system, VelocityVerlet(dt=DT), 20, start_step=20).system
+    before = compiled()
+    for k in range(2, 5):
+        system = md.simulate(system, VelocityVerlet(dt=DT), 20, start_step=20 * k).system
+    assert compiled() == before
+
+
+@pytest.mark.parametrize("finder", ["CellListNeighborFinder", "DistanceNeighborFinder"])
+def test_room_that_is_not_needed_is_given_up(
+    on: md.Backend, array: Callable[..., Any], finder: str
+) -> None:
+    """A gas that follows a liquid is not simulated with the list of the liquid for ever."""
+    neighbor_finder = md.create("neighbor_finder", finder, cutoff=0.9)
+    dense = liquid(array, cells=4, finder=neighbor_finder)
+    dilute = dense.replace(coords=2.0 * dense.coords, boundary=md.CubicBoundary(2.0 * side_of(4)))
+    for system in (dense, dilute, dilute):
+        md.simulate(system, VelocityVerlet(dt=DT), 2)
+    if on.capabilities.jit:  # lists of the others have no fixed size
+        plan = latest_plan()
+        assert (plan if isinstance(plan, int) else plan.capacity) < 30
+
+
+def side_of(cells: int) -> float:
+    return lattice(cells)[1]
+
+
+def latest_plan() -> Any:
+    """Return the plan that was remembered last."""
+    return next(reversed(remembered_plans._plans.values()), None)
