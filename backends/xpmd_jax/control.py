@@ -17,8 +17,12 @@ Array = Any
 Arrays = tuple[Any, ...]
 
 
-#: Sums may be reordered, which lets them be vectorised; NaN and infinity stay what they are.
-FAST: dict[str, Any] = {"xla_cpu_enable_fast_math": True}
+#: Sums may be reordered, which lets them be vectorised, and one reciprocal serve several divisions;
+#: NaN and infinity stay what they are.
+FAST: dict[str, Any] = {
+    "xla_cpu_enable_fast_math": True,
+    "xla_cpu_fast_math_honor_division": False,
+}
 
 
 def jit(function: Callable[..., Any], *, exact: bool = False) -> Callable[..., Any]:

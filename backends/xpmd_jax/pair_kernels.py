@@ -8,7 +8,8 @@ trust the list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -16,9 +17,10 @@ import jax.numpy as jnp
 
 from xpmd.component_vectors import dot
 from xpmd.leaf_map import Cotangents, LeafMap
+from xpmd.module import flatten, unflatten
 from xpmd.neighbor_list import NeighborList
 from xpmd.pair_derivatives import PairForces, PairFunction
-from xpmd.pairwise import PairGeometry, pair_factor
+from xpmd.pairwise import PairGeometry, factor_of, mixed_parameters, within_reach
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -33,13 +35,24 @@ def pair_forces(
     """Return the components of the summed forces."""
     if neighbors.layout == "half":
         return None
-    neighbors = _trusted(neighbors)
-    (columns,) = _settled_columns(coords)
-    geometry = _geometry(system, columns, neighbors, xp)
-    factor = pair_factor(
-        system.pairwise, system.atoms, geometry, neighbors, backend=system.backend, xp=xp
-    )
-    return row_sums(*(factor * part for part in geometry.parts))
+    backend, neighbors = system.backend, _trusted(neighbors)
+    leaves, spec = flatten(system)
+
+    def summed(guarded: bool, coords: Array, *leaves: Array) -> Arrays:
+        system = unflatten(spec, leaves)
+        (columns,) = _settled_columns(coords)
+        geometry = _geometry(system, columns, neighbors, xp)
+        factor: Array = 0.0
+        for interaction in system.pairwise:
+            parameters = mixed_parameters(
+                interaction, system.atoms, neighbors.of_first, neighbors.of_second, xp=xp
+            )
+            mask, squared = _seen(interaction, geometry.squared, neighbors, guarded, backend, xp)
+            f = factor_of(interaction, parameters, squared, backend=backend)
+            factor = factor + _masked(mask, f)
+        return row_sums(*(factor * part for part in geometry.parts))
+
+    return _guarded_where_differentiated(summed, (coords, *leaves), backend)
 
 
 def pair_force_vjp(
@@ -52,30 +65,33 @@ def pair_force_vjp(
 ) -> PairForces | None:
     """Return forces and J^T w; add parameter cotangents to `found`."""
     backend, neighbors = system.backend, _trusted(neighbors)
-    terms = _terms(system, neighbors, leaves)
-    if terms is None:
+    if not _elementwise(_terms(system, neighbors, leaves), system, leaves):
         return None
     xp = backend.xp(coords)
-    columns, of_forces = _settled_columns(coords, w)
-    geometry = _geometry(system, columns, neighbors, xp)
-    difference = _differences(of_forces, neighbors)
-    along = dot(geometry.parts, difference)
-    factor: Array = 0.0
-    slope: Array = 0.0
-    of_inputs: list[Array] = []
-    for term in terms:
-        mask, squared = term.masked(geometry.squared, xp)
-        f, df, *others = _derivatives(term, squared, backend)
-        if mask is not None:
-            f, df = (jnp.where(mask, each, 0.0) for each in (f, df))
-            others = [jnp.where(mask, each, 0.0) for each in others]
-        factor, slope = factor + f, slope + df * along
-        of_inputs += [along * each for each in others]
-    h = [factor * c + 2.0 * slope * p for c, p in zip(difference, geometry.parts, strict=True)]
-    n = len(h)
-    sums = row_sums(*(factor * part for part in geometry.parts), *h, *of_inputs)
+
+    def summed(guarded: bool, coords: Array, w: Array, *values: Array) -> Arrays:
+        changed = unflatten(leaves.spec, values)
+        columns, of_forces = _settled_columns(coords, w)
+        geometry = _geometry(changed, columns, neighbors, xp)
+        difference = _differences(of_forces, neighbors)
+        along = dot(geometry.parts, difference)
+        factor: Array = 0.0
+        slope: Array = 0.0
+        of_inputs: list[Array] = []
+        for term in _terms(changed, neighbors, leaves):
+            mask, squared = _seen(
+                term.interaction, geometry.squared, neighbors, guarded, backend, xp
+            )
+            f, df, *others = (_masked(mask, each) for each in _derivatives(term, squared, backend))
+            factor, slope = factor + f, slope + df * along
+            of_inputs += [along * each for each in others]
+        h = [factor * c + 2.0 * slope * p for c, p in zip(difference, geometry.parts, strict=True)]
+        return row_sums(*(factor * part for part in geometry.parts), *h, *of_inputs)
+
+    sums = _guarded_where_differentiated(summed, (coords, w, *leaves.leaves), backend)
+    n = system.boundary.dimensions
     rows = iter(sums[2 * n :])
-    for term in terms:
+    for term in _terms(system, neighbors, leaves):
         term.collect([_shaped(next(rows), value) for value in term.inputs], found)
     return PairForces(list(sums[:n]), list(sums[n : 2 * n]))
 
@@ -91,48 +107,92 @@ def pair_force_jvp(
     """Return forces and their change along a direction of coordinates and leaves."""
     backend, neighbors = system.backend, _trusted(neighbors)
     terms = _terms(system, neighbors, leaves, both_roles=True)
-    if terms is None:
+    if not _elementwise(terms, system, leaves):
         return None
     xp = backend.xp(coords)
-    columns, moves = _settled_columns(coords, direction)
-    geometry = _geometry(system, columns, neighbors, xp)
-    change = _differences(moves, neighbors)
-    of_squared = 2.0 * dot(geometry.parts, change)
-    factor: Array = 0.0
-    factor_change: Array = 0.0
-    for term in terms:
-        mask, squared = term.masked(geometry.squared, xp)
-        moving = of_squared if mask is None else jnp.where(mask, of_squared, 0.0)
-        (f,), (df,) = backend.jvp(
-            term, (squared, *term.inputs), (moving, *term.tangents(tangents, xp))
+    moving = [k for k, each in enumerate(tangents) if each is not None]
+
+    def summed(guarded: bool, coords: Array, direction: Array, *values: Array) -> Arrays:
+        changed = unflatten(leaves.spec, values[: len(leaves)])
+        moved: list[Array | None] = [None] * len(leaves)
+        for k, value in zip(moving, values[len(leaves) :], strict=True):
+            moved[k] = value
+        columns, moves = _settled_columns(coords, direction)
+        geometry = _geometry(changed, columns, neighbors, xp)
+        change = _differences(moves, neighbors)
+        of_squared = 2.0 * dot(geometry.parts, change)
+        factor: Array = 0.0
+        factor_change: Array = 0.0
+        for term in _terms(changed, neighbors, leaves, both_roles=True):
+            mask, squared = _seen(
+                term.interaction, geometry.squared, neighbors, guarded, backend, xp
+            )
+            (f,), (df,) = backend.jvp(
+                term, (squared, *term.inputs), (of_squared, *term.tangents(moved, xp))
+            )
+            factor, factor_change = factor + _masked(mask, f), factor_change + _masked(mask, df)
+        return row_sums(
+            *(factor * part for part in geometry.parts),
+            *(factor_change * p + factor * c for p, c in zip(geometry.parts, change, strict=True)),
         )
-        if mask is not None:
-            f, df = jnp.where(mask, f, 0.0), jnp.where(mask, df, 0.0)
-        factor, factor_change = factor + f, factor_change + df
-    sums = row_sums(
-        *(factor * part for part in geometry.parts),
-        *(factor_change * p + factor * c for p, c in zip(geometry.parts, change, strict=True)),
+
+    along = tuple(tangents[k] for k in moving)
+    sums = _guarded_where_differentiated(
+        summed, (coords, direction, *leaves.leaves, *along), backend
     )
-    n = len(change)
+    n = system.boundary.dimensions
     return PairForces(list(sums[:n]), list(sums[n:]))
+
+
+def _guarded_where_differentiated(
+    summed: Callable[..., Arrays], values: Arrays, backend: Any
+) -> Arrays:
+    """Return `summed(guarded, *values)`.
+
+    What is computed for entries that do not count may be NaN: nothing of it is left in sums, or in
+    elementwise derivatives of them by forward mode. Reverse mode multiplies it by zero, so there, and
+    only there, such entries are given a harmless distance, which costs a quarter of the whole.
+    """
+
+    def rule(values: Arrays, tangents: Sequence[Array | None]) -> tuple[Arrays, Arrays]:
+        return backend.jvp(functools.partial(summed, True), values, tangents)  # type: ignore[no-any-return]
+
+    call = backend.custom_jvp(functools.partial(summed, False), rule)
+    sums: Arrays = call(*values)
+    return sums
+
+
+def _seen(
+    interaction: Any, squared: Array, neighbors: NeighborList, guarded: bool, backend: Any, xp: Any
+) -> tuple[Array | None, Array]:
+    """Return which entries an interaction sees, and r^2, harmless elsewhere if `guarded`."""
+    mask, harmless = within_reach(interaction, squared, neighbors, backend=backend, xp=xp)
+    return mask, harmless if guarded else squared
+
+
+def _masked(mask: Array | None, values: Array) -> Array:
+    return values if mask is None else jnp.where(mask, values, 0.0)
+
+
+def _elementwise(terms: Sequence[PairFunction], system: Any, leaves: LeafMap) -> bool:
+    """Return whether forward mode along each parameter is a number for each entry, and few of them."""
+    if terms and terms[0].layout == "half":
+        return False
+    if leaves.part(system.boundary, leaves.numbers.boundary).values:
+        return False
+    inputs = [value for term in terms for value in term.inputs]
+    return all(value.ndim in (0, 2) for value in inputs) and len(inputs) <= MOST_DIRECTIONS
 
 
 def _terms(
     system: Any, neighbors: NeighborList, leaves: LeafMap, *, both_roles: bool = False
-) -> list[PairFunction] | None:
-    """Return the interactions as functions, `None` where the generic sum must do."""
-    box = leaves.part(system.boundary, leaves.numbers.boundary)
-    if neighbors.layout == "half" or box.values:
-        return None
-    terms = [
+) -> list[PairFunction]:
+    return [
         PairFunction(
             interaction, numbers, system.atoms, neighbors, leaves, system.backend, both_roles
         )
         for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True)
     ]
-    inputs = [value for term in terms for value in term.inputs]
-    elementwise = all(value.ndim in (0, 2) for value in inputs)
-    return terms if elementwise and len(inputs) <= MOST_DIRECTIONS else None
 
 
 def _derivatives(term: PairFunction, squared: Array, backend: Any) -> list[Array]:

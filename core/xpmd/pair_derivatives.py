@@ -198,7 +198,8 @@ class PairFunction:
         both_roles: bool = False,
     ) -> None:
         self._fields = leaves.part(interaction, numbers)
-        self._interaction, self._neighbors, self._backend = interaction, neighbors, backend
+        self.interaction, self.layout = interaction, neighbors.layout
+        self._neighbors, self._backend = neighbors, backend
         self._both = both_roles or neighbors.layout == "half"
         self._names = list(interaction.atom_parameters)
         self._values = {n: _parameter(atoms, n) for n in self._names}
@@ -218,7 +219,7 @@ class PairFunction:
     def masked(self, squared: Array, xp: Any) -> tuple[Array | None, Array]:
         """Return which entries the interaction sees, and s with a harmless value elsewhere."""
         return within_reach(
-            self._interaction, squared, self._neighbors, backend=self._backend, xp=xp
+            self.interaction, squared, self._neighbors, backend=self._backend, xp=xp
         )
 
     def __call__(self, squared: Array, *inputs: Array) -> tuple[Array]:
