@@ -7,7 +7,7 @@ numbers stopped being finite, and call reporters. Gradient strategies are writte
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from xpmd.backend import Backend
@@ -104,7 +104,6 @@ class Walk:
         spec: their structure.
         shapes: number of atoms, then shape and type of each leaf.
         keys: of the noise.
-        find_plan: returns sizes of the neighbor list, where none is known to have served before.
         longest: most steps in a chunk.
         watch: who is told of records, the end and failures.
     """
@@ -122,7 +121,6 @@ class Walk:
         interval: int | None,
         keep_records: bool,
         watch: Watch,
-        find_plan: Callable[[], Any],
         longest: int = LONGEST_CHUNK,
     ) -> None:
         self.backend, self.leaves, self.keys = backend, leaves, keys
@@ -133,7 +131,6 @@ class Walk:
         self._structure = Structure(backend, spec, shapes, None, interval, longest)
         self.chunks = chunks_of(self._structure, n_steps)
         self._program: Program | None = None
-        self._find_plan = find_plan
         self._lists: tuple[Arrays, Arrays] | None = None
         # Stacked as chunks made them: a row for itself would cost more than the steps it is of.
         self._records: list[Arrays] = []
@@ -147,8 +144,6 @@ class Walk:
         """The program for the present size of the neighbor list."""
         if self._program is None:
             plan = remembered_plan(self._structure)
-            if plan is None:
-                plan = self._find_plan()
             if plan is None:
                 plan = plan_neighbors(self.system, self.system.coords)
             self._use_plan(plan)
