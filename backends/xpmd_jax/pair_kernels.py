@@ -19,14 +19,14 @@ from xpmd.component_vectors import dot
 from xpmd.leaf_map import Cotangents, LeafMap
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_list import NeighborList
-from xpmd.pair_derivatives import PairForces, PairFunction
+from xpmd.pair_derivatives import PairForces, PairFunction, moving_displacements
 from xpmd.pairwise import PairGeometry, factor_of, mixed_parameters, within_reach
 
 Array = Any
 Arrays = tuple[Any, ...]
 
 #: Parameters that all pairs share are followed one by one; of more, reverse mode is cheaper.
-MOST_DIRECTIONS = 8
+MOST_DIRECTIONS = 16
 
 
 def pair_forces(
@@ -65,7 +65,8 @@ def pair_force_vjp(
 ) -> PairForces | None:
     """Return forces and J^T w; add parameter cotangents to `found`."""
     backend, neighbors = system.backend, _trusted(neighbors)
-    if not _elementwise(_terms(system, neighbors, leaves), system, leaves):
+    box = leaves.part(system.boundary, leaves.numbers.boundary)
+    if box.values or not _elementwise(_terms(system, neighbors, leaves)):
         return None
     xp = backend.xp(coords)
 
@@ -107,7 +108,7 @@ def pair_force_jvp(
     """Return forces and their change along a direction of coordinates and leaves."""
     backend, neighbors = system.backend, _trusted(neighbors)
     terms = _terms(system, neighbors, leaves, both_roles=True)
-    if not _elementwise(terms, system, leaves):
+    if not _elementwise(terms):
         return None
     xp = backend.xp(coords)
     moving = [k for k, each in enumerate(tangents) if each is not None]
@@ -118,8 +119,12 @@ def pair_force_jvp(
         for k, value in zip(moving, values[len(leaves) :], strict=True):
             moved[k] = value
         columns, moves = _settled_columns(coords, direction)
-        geometry = _geometry(changed, columns, neighbors, xp)
+        box = leaves.part(changed.boundary, leaves.numbers.boundary)
+        raw = _differences(columns, neighbors)
+        geometry, along_box = moving_displacements(changed, raw, box, moved, xp)
         change = _differences(moves, neighbors)
+        if along_box is not None:
+            change = [a + b for a, b in zip(change, along_box, strict=True)]
         of_squared = 2.0 * dot(geometry.parts, change)
         factor: Array = 0.0
         factor_change: Array = 0.0
@@ -174,11 +179,9 @@ def _masked(mask: Array | None, values: Array) -> Array:
     return values if mask is None else jnp.where(mask, values, 0.0)
 
 
-def _elementwise(terms: Sequence[PairFunction], system: Any, leaves: LeafMap) -> bool:
+def _elementwise(terms: Sequence[PairFunction]) -> bool:
     """Return whether forward mode along each parameter is a number for each entry, and few of them."""
     if terms and terms[0].layout == "half":
-        return False
-    if leaves.part(system.boundary, leaves.numbers.boundary).values:
         return False
     inputs = [value for term in terms for value in term.inputs]
     return all(value.ndim in (0, 2) for value in inputs) and len(inputs) <= MOST_DIRECTIONS

@@ -98,7 +98,8 @@ def pair_force_jvp(
     xp = backend.xp(coords, direction, *leaves.leaves)
     axes = range(system.boundary.dimensions)
     box = leaves.part(system.boundary, leaves.numbers.boundary)
-    geometry, along_box = _moving_displacements(system, coords, neighbors, box, tangents, xp)
+    raw = _raw(coords, neighbors, system.boundary.dimensions)
+    geometry, along_box = moving_displacements(system, raw, box, tangents, xp)
     change = [
         neighbors.of_first(direction[:, a]) - neighbors.of_second(direction[:, a]) for a in axes
     ]
@@ -154,16 +155,15 @@ def _displacements(
     return PairGeometry(parts, dot(parts, parts)), pull
 
 
-def _moving_displacements(
-    system: Any,
-    coords: Array,
-    neighbors: NeighborList,
-    box: Part,
-    tangents: Sequence[Array | None],
-    xp: Any,
+def moving_displacements(
+    system: Any, raw: Sequence[Array], box: Part, tangents: Sequence[Array | None], xp: Any
 ) -> tuple[PairGeometry, Arrays | None]:
+    """Return the shortest displacements, and how the box changes them, `None` if it does not.
+
+    Args:
+        raw: components of the differences of positions.
+    """
     boundary, backend = system.boundary, system.backend
-    raw = _raw(coords, neighbors, boundary.dimensions)
     directions = [tangents[place] for place in box.places]
     if all(each is None for each in directions):
         parts = boundary.nearest(raw, xp=xp)
