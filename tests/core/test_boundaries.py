@@ -193,7 +193,9 @@ def test_numbers_of_numpy_are_plain_numbers(
     separate = type(boundary)(list(vectors) if cell == "triclinic" else list(np.diag(vectors)))
     position = array(np.full((2, len(vectors)), 0.9), dtype="float32")
     for each in (box, separate):
-        for part in each.nearest([position[:, k] for k in range(each.dimensions)], xp=on.xp(position)):
+        for part in each.nearest(
+            [position[:, k] for k in range(each.dimensions)], xp=on.xp(position)
+        ):
             assert on.is_array(part)
             assert on.dtype_name(part) == "float32"
 
