@@ -167,7 +167,7 @@ class Trajectory:
             GradientError: they do, of something that they captured.
         """
         walk = self.walk(leaves)
-        if self.backend.captures(walk.first_forces, *leaves):
+        if self.backend.captures(walk.first_forces(), *leaves):
             raise GradientError(CAPTURED)
         return walk
 

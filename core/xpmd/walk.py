@@ -7,7 +7,7 @@ numbers stopped being finite, and call reporters. Gradient strategies are writte
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from xpmd.backend import Backend
@@ -213,9 +213,13 @@ class Walk:
         self.begin_at(state)
         return state.floats
 
-    def first_forces(self, *leaves: Array) -> Arrays:
-        """Return the forces of the first state, whatever the size of the neighbor list."""
-        return (start(self.program, False, leaves).floats[2],)
+    def first_forces(self) -> Callable[..., Arrays]:
+        """Return the forces of the first state as a function of leaves, as `begin` has them compiled.
+
+        It may be traced: the size of the neighbor list is settled here, where coordinates are known.
+        """
+        compiled = self.program.compiled(start, self.start_step == 0)
+        return lambda *leaves: (ChunkState(*compiled(leaves)).floats[2],)
 
     def begin_at(self, state: ChunkState) -> None:
         """Look at the first state, and record it."""
