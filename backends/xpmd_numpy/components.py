@@ -14,5 +14,15 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
             backends=("numpy",),
             summary="NumPy, with the differentiation of xpmd_autodiff",
             modules=("numpy",),
-        )
+        ),
+        *(
+            Component(
+                "kernel",
+                f"{operation}_numpy",
+                f"xpmd_numpy.pair_kernels:{operation}",
+                backends=("numpy",),
+                summary=f"{operation} on NumPy, in blocks of pairs",
+            )
+            for operation in ("pair_forces", "pair_force_vjp", "pair_force_jvp")
+        ),
     ]

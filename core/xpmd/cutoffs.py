@@ -5,8 +5,8 @@ Formulas as in the Molly.jl documentation and, for the polynomial switch, the Op
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 from xpmd.concrete import concrete, followed, require_positive, require_scalar
 from xpmd.module import Module, static
@@ -17,6 +17,8 @@ Array = Any
 Potential = Callable[[Array], Array]
 #: Elementwise derivative of a function at a point.
 Derivative = Callable[[Potential, Array], Array]
+#: f = -V'(r)/r at s = r^2, then df/ds, then the derivatives of f by the parameters of V.
+Radial = Callable[[Array], Iterator[Any]]
 
 
 class Cutoff(Module):
@@ -24,6 +26,11 @@ class Cutoff(Module):
 
     #: False where the force jumps at the reach, so that energy is not conserved across it.
     continuous_force = True
+
+    #: `radial(potential, squared, *, xp)` if a cutoff also says what it makes of f = -V'(r)/r: from what
+    #: `potential` (`Radial`) gives at any s, it yields f, df/ds, a list of df/dp for each parameter of
+    #: V, and one for each field of its own that is a parameter.
+    radial: ClassVar[Callable[..., Iterator[Any]] | None] = None
 
     @property
     def reach(self) -> Array | None:
@@ -47,6 +54,10 @@ class NoCutoff(Cutoff):
 
     def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
         return potential(r)
+
+    def radial(self, potential: Radial, squared: Array, *, xp: Any) -> Iterator[Any]:
+        yield from potential(squared)
+        yield []
 
 
 class DistanceCutoff(Cutoff):
@@ -77,6 +88,10 @@ class DistanceCutoff(Cutoff):
     def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
         return potential(r)
 
+    def radial(self, potential: Radial, squared: Array, *, xp: Any) -> Iterator[Any]:
+        yield from potential(squared)
+        yield []
+
 
 class _SmoothCutoff(Cutoff):
     """A cutoff whose distance is a parameter."""
@@ -105,6 +120,10 @@ class ShiftedPotentialCutoff(_SmoothCutoff):
     def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
         return potential(r) - potential(_placed(potential, self.distance, r, xp))
 
+    def radial(self, potential: Radial, squared: Array, *, xp: Any) -> Iterator[Any]:
+        yield from potential(squared)
+        yield [0.0]
+
 
 class ShiftedForceCutoff(_SmoothCutoff):
     """V(r) - V(rc) - (r - rc) V'(rc): energy and force end at zero."""
@@ -114,6 +133,18 @@ class ShiftedForceCutoff(_SmoothCutoff):
     def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
         end = _placed(potential, self.distance, r, xp)
         return potential(r) - potential(end) - (r - end) * derivative(potential, end)
+
+    def radial(self, potential: Radial, squared: Array, *, xp: Any) -> Iterator[Any]:
+        # V'(rc) = -rc f(rc) is taken from V'(r), so rc f(rc) / r from f.
+        rc = xp.asarray(self.distance, dtype=squared.dtype)
+        here, end = potential(squared), potential(rc * rc)
+        ratio = rc / xp.sqrt(squared)
+        at_end = next(end)
+        yield next(here) - at_end * ratio
+        slope_at_end = next(end)
+        yield next(here) + 0.5 * at_end * ratio / squared
+        yield [one - other * ratio for one, other in zip(next(here), next(end), strict=True)]
+        yield [-(at_end + 2.0 * rc * rc * slope_at_end) * ratio / rc]
 
 
 class CubicSplineCutoff(_SmoothCutoff):

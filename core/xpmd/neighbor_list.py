@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from xpmd.boundary import Boundary
 from xpmd.module import Module, static
@@ -12,6 +12,22 @@ Layout = Literal["half", "full", "dense"]
 
 #: The count of a list that would be wrong with any capacity.
 PAST_MENDING = 2**31 - 1
+
+
+class PairEntries(Protocol):
+    """Entries of a neighbor list, all or some."""
+
+    @property
+    def mask(self) -> Array: ...
+    @property
+    def layout(self) -> Layout: ...
+    @property
+    def weight(self) -> float: ...
+    def of_first(self, values: Array) -> Array: ...
+    def of_second(self, values: Array) -> Array: ...
+    def sum_by_role(
+        self, of_first: Array, of_second: Array | None, n_atoms: int, *, backend: Any
+    ) -> Array: ...
 
 
 class NeighborList(Module):

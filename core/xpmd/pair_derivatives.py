@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from xpmd.component_vectors import dot
 from xpmd.kernels import with_kernel
 from xpmd.leaf_map import Cotangents, LeafMap, Part
-from xpmd.neighbor_list import NeighborList
+from xpmd.neighbor_list import NeighborList, PairEntries
 from xpmd.pairwise import PairGeometry, PairwiseInteraction, factor_of, within_reach
 
 Array = Any
@@ -192,7 +192,7 @@ class PairFunction:
         interaction: PairwiseInteraction,
         numbers: PairwiseInteraction,
         atoms: Any,
-        neighbors: NeighborList,
+        neighbors: PairEntries,
         leaves: LeafMap,
         backend: Any,
         both_roles: bool = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from xpmd import mixing
@@ -27,3 +28,10 @@ class Coulomb(PairwiseInteraction):
 
     def energy(self, r: Array, charges: Array, *, xp: Any) -> Array:
         return self.constant * charges / r
+
+    def radial(self, r2: Array, charges: Array, *, xp: Any) -> Iterator[Any]:
+        cube = 1.0 / (r2 * xp.sqrt(r2))
+        f = self.constant * charges * cube
+        yield f
+        yield -1.5 * f / r2
+        yield [self.constant * cube, charges * cube]

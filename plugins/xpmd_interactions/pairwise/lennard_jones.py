@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from xpmd import mixing
@@ -33,3 +34,15 @@ class LennardJones(PairwiseInteraction):
         ratio = sigma / r
         sixth = ratio**6
         return 4.0 * epsilon * (sixth * sixth - sixth)
+
+    def radial(self, r2: Array, sigma: Array, epsilon: Array, *, xp: Any) -> Iterator[Any]:
+        inverse = 1.0 / r2
+        square = sigma * sigma * inverse
+        sixth = square * square * square
+        depth = 24.0 * epsilon * inverse
+        strength = depth * sixth
+        yield strength * (2.0 * sixth - 1.0)
+        yield strength * inverse * (4.0 - 14.0 * sixth)
+        of_sigma = depth * (24.0 * sixth - 6.0) * square * square * (sigma * inverse)
+        of_epsilon = 24.0 * inverse * sixth * (2.0 * sixth - 1.0)
+        yield [of_sigma, of_epsilon]

@@ -1,0 +1,169 @@
+"""Pair forces and their derivatives in plain arrays, by closed forms where there are any.
+
+What interactions do not give in closed form is differentiated within each block of pairs. What is being
+differentiated itself, lists from both ends and derivatives by the box are left to the generic sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from xpmd.leaf_map import Cotangents, LeafMap
+from xpmd.neighbor_list import NeighborList
+from xpmd.pair_derivatives import PairForces, PairFunction
+from xpmd.pairwise import factor_of, mixed_parameters
+from xpmd_autodiff.closed_pair_function import ClosedPairFunction
+from xpmd_autodiff.pair_block import PairBlock
+
+Array = Any
+Totals = list[Any]
+
+
+def pair_forces(
+    blocks: type[PairBlock], system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
+) -> Sequence[Array] | None:
+    """Return the components of the summed forces."""
+    backend = system.backend
+    if neighbors.layout != "half" or xp is not backend.xp():
+        return None
+    columns = blocks.columns(coords)
+    forces: Totals = [None] * len(columns)
+    functions = [ClosedPairFunction(interaction, system) for interaction in system.pairwise]
+    for block in blocks.cut(system, neighbors):
+        parts = block.displacements(columns)
+        distances = block.dot(parts, parts)
+        factor = None
+        for function in functions:
+            interaction = function.interaction
+            mask, squared = block.within(interaction, distances)
+            form = function.at(block, squared)
+            if form is None:
+                of_pairs = block.of_first, block.of_second
+                parameters = mixed_parameters(interaction, system.atoms, *of_pairs, xp=xp)
+                f = factor_of(interaction, parameters, squared, backend=backend)
+            else:
+                f = form.factor
+            factor = block.added(factor, block.masked(f, mask))
+        _add_along(forces, block, factor, parts)
+    return _complete(forces, coords, xp)
+
+
+def pair_force_vjp(
+    blocks: type[PairBlock],
+    system: Any,
+    coords: Array,
+    neighbors: NeighborList,
+    w: Array,
+    leaves: LeafMap,
+    found: Cotangents,
+) -> PairForces | None:
+    """Return forces and J^T w; add parameter cotangents to `found`."""
+    backend = system.backend
+    xp = backend.xp(coords, w, *leaves.leaves)
+    if not _applies(system, neighbors, leaves, xp):
+        return None
+    columns, of_forces = blocks.columns(coords), blocks.columns(w)
+    forces: Totals = [None] * len(columns)
+    response: Totals = [None] * len(columns)
+    functions = _closed_functions(system, leaves)
+    for block in blocks.cut(system, neighbors):
+        parts, difference = block.displacements(columns), block.differences(of_forces)
+        distances, along = block.dot(parts, parts), block.dot(parts, difference)
+        factor = slope = None
+        for function, numbers in zip(functions, leaves.numbers.pairwise, strict=True):
+            mask, squared = block.within(function.interaction, distances)
+            weight = along if mask is None else block.product(along, mask)
+            form = function.at(block, squared)
+            if form is None:
+                term = _term(function.interaction, numbers, system, block, leaves)
+                (f,), pull = backend.vjp(term, squared, *term.inputs)
+                of_squared, *of_inputs = pull((weight,))
+                term.collect(of_inputs, found)
+                of_squared = block.masked(of_squared, None)
+            else:
+                f, of_squared = form.factor, block.product(weight, form.slope)
+                function.add_derivatives(form, weight, block)
+            factor = block.added(factor, block.masked(f, mask))
+            slope = block.added(slope, of_squared)
+        _add_along(forces, block, factor, parts)
+        slope = block.product(slope, 2.0)
+        for axis, (part, change) in enumerate(zip(parts, difference, strict=True)):
+            h = block.added(block.product(factor, change), block.product(slope, part))
+            response[axis] = block.added_on_atoms(response[axis], h)
+    for function in functions:
+        function.collect(found)
+    return PairForces(_complete(forces, coords, xp), _complete(response, coords, xp))
+
+
+def pair_force_jvp(
+    blocks: type[PairBlock],
+    system: Any,
+    coords: Array,
+    neighbors: NeighborList,
+    direction: Array,
+    leaves: LeafMap,
+    tangents: Sequence[Array | None],
+) -> PairForces | None:
+    """Return forces and their change along a direction of coordinates and leaves."""
+    backend = system.backend
+    xp = backend.xp(coords, direction, *leaves.leaves, *(t for t in tangents if t is not None))
+    if not _applies(system, neighbors, leaves, xp):
+        return None
+    columns, moves = blocks.columns(coords), blocks.columns(direction)
+    forces: Totals = [None] * len(columns)
+    response: Totals = [None] * len(columns)
+    functions = _closed_functions(system, leaves)
+    for block in blocks.cut(system, neighbors):
+        parts, change = block.displacements(columns), block.differences(moves)
+        distances = block.dot(parts, parts)
+        moving = block.product(block.dot(parts, change), 2.0)
+        factor = factor_change = None
+        for function, numbers in zip(functions, leaves.numbers.pairwise, strict=True):
+            mask, squared = block.within(function.interaction, distances)
+            of_squared = moving if mask is None else block.product(moving, mask)
+            form = function.at(block, squared)
+            if form is None:
+                term = _term(function.interaction, numbers, system, block, leaves)
+                (f,), (df,) = backend.jvp(
+                    term, (squared, *term.inputs), (of_squared, *term.tangents(tangents, xp))
+                )
+            else:
+                f, df = form.factor, block.product(of_squared, form.slope)
+                df = df + function.change(form, block, tangents)
+            factor = block.added(factor, block.masked(f, mask))
+            factor_change = block.added(factor_change, block.masked(df, mask))
+        _add_along(forces, block, factor, parts)
+        for axis, (part, moved) in enumerate(zip(parts, change, strict=True)):
+            h = block.added(block.product(factor, moved), block.product(factor_change, part))
+            response[axis] = block.added_on_atoms(response[axis], h)
+    return PairForces(_complete(forces, coords, xp), _complete(response, coords, xp))
+
+
+def _applies(system: Any, neighbors: NeighborList, leaves: LeafMap, xp: Any) -> bool:
+    box = leaves.part(system.boundary, leaves.numbers.boundary)
+    return neighbors.layout == "half" and xp is system.backend.xp() and not box.places
+
+
+def _closed_functions(system: Any, leaves: LeafMap) -> list[ClosedPairFunction]:
+    return [
+        ClosedPairFunction(interaction, system, numbers, leaves)
+        for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True)
+    ]
+
+
+def _term(
+    interaction: Any, numbers: Any, system: Any, block: PairBlock, leaves: LeafMap
+) -> PairFunction:
+    return PairFunction(interaction, numbers, system.atoms, block, leaves, system.backend)
+
+
+def _add_along(totals: Totals, block: PairBlock, factor: Array, parts: Sequence[Array]) -> None:
+    """Add a factor times the displacement of each pair on its atoms."""
+    for axis, part in enumerate(parts):
+        totals[axis] = block.added_on_atoms(totals[axis], block.product(factor, part))
+
+
+def _complete(totals: Totals, coords: Array, xp: Any) -> list[Array]:
+    """Return sums over blocks, zeros if there was none."""
+    return [xp.zeros_like(coords[:, 0]) if total is None else total for total in totals]
