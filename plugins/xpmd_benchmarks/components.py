@@ -6,7 +6,10 @@ from xpmd.hookspecs import Component, hookimpl
 @hookimpl
 def xpmd_components(api: tuple[int, int]) -> list[Component]:
     """Describe the benchmarks."""
-    rows = [("fluid", "fluid:Fluid", "a Lennard-Jones fluid, beside other engines")]
+    rows = [
+        ("fluid", "fluid:Fluid", "a Lennard-Jones fluid, beside other engines"),
+        ("gradient", "gradient:Gradient", "value and gradient, by each strategy"),
+    ]
     return [
         Component("benchmark", name, f"xpmd_benchmarks.suites.{target}", summary=summary)
         for name, target, summary in rows
