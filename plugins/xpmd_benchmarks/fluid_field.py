@@ -55,6 +55,7 @@ class Field:
     ) -> None:
         self._settings, self._n_atoms, self._opened = settings, n_atoms, opened
         self.task = {
+            "name": "fluid",
             "arrays": str(state),
             "cutoff": CUTOFF,
             "dt": DT,

