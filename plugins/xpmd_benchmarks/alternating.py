@@ -53,7 +53,9 @@ class Entrant:
             self.failure = str(error)
 
     def take(self, steps: int) -> None:
-        """Measure one run."""
+        """Measure one run; nothing, if something went wrong before."""
+        if self.failure is not None:
+            return
         try:
             wall, processor = self._run(steps)
         except EngineError as error:
@@ -64,6 +66,8 @@ class Entrant:
 
     def try_out(self, steps: int = SHORT) -> float:
         """Return the seconds a step takes once everything is compiled."""
+        if self.failure is not None:
+            return float("inf")
         try:
             taken = self._run(steps)[0]
             if taken < _SLOW:
@@ -75,6 +79,8 @@ class Entrant:
 
     def weigh(self, steps: int) -> None:
         """Run once and see how much memory that takes."""
+        if self.failure is not None:
+            return
         try:
             answer = self.engine.ask("weigh", key=self.key, times=steps)
         except EngineError as error:
@@ -118,12 +124,14 @@ def in_turns(
     tell: Callable[[str], None],
     most_steps: int = 20_000,
     least: int = SHORT,
+    everyone: int = 2,
 ) -> None:
     """Measure each entrant once a round.
 
     Args:
         seconds: about what each gets a round; a slow one takes part in fewer rounds.
         steps: of a run; chosen to take `seconds` if left out, a multiple of `least`.
+        everyone: in so many rounds all take part, however slow.
     """
     plans = []
     for entrant in entrants:
@@ -134,8 +142,7 @@ def in_turns(
     for turn in range(rounds):
         tell(f"round {turn + 1} of {rounds}")
         for entrant, length, share in plans:
-            # The first two rounds are everyone's.
-            due = turn < 2 or int((turn + 1) * share) > int(turn * share)
+            due = turn < everyone or int((turn + 1) * share) > int(turn * share)
             if due and entrant.failure is None:
                 entrant.take(length)
 

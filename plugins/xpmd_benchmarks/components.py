@@ -9,6 +9,7 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
     rows = [
         ("fluid", "fluid:Fluid", "a Lennard-Jones fluid, beside other engines"),
         ("gradient", "gradient:Gradient", "value and gradient, by each strategy"),
+        ("growth", "growth:Growth", "with atoms, and of gradients with steps"),
     ]
     return [
         Component("benchmark", name, f"xpmd_benchmarks.suites.{target}", summary=summary)

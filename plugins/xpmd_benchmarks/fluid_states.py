@@ -37,7 +37,7 @@ class FluidStates:
     """Makes fluids, each once.
 
     Args:
-        folder: where to put them.
+        folder: where to put them, or where they are.
         backend: the backend to melt large fluids with.
         threads: threads it gets.
         tell: takes a line on what is going on.

@@ -109,8 +109,7 @@ class GradientField:
                 continue
             self._settings.tell(" ".join(map(str, row.values())))
             alone, whole = (self._entrant(engine, task, row, flag) for flag in (False, True))
-            if whole.failure is None:
-                each = whole.try_out(1) / n_steps
+            each = 0.0 if whole.failure else whole.try_out(1) / n_steps
             self._pairs.append((alone, whole))
 
     def _entrant(
@@ -119,8 +118,7 @@ class GradientField:
         entrant = Entrant(engine, f"{row['steps']} {derivative}", row)
         each = {**task, "n_steps": row["steps"], "derivative": derivative}
         entrant.prepare(each, 1)
-        if entrant.failure is None:
-            entrant.weigh(1)
+        entrant.weigh(1)
         return entrant
 
     def measured(self) -> list[dict[str, Any]]:

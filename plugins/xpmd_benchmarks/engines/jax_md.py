@@ -138,8 +138,6 @@ class Fluid(Case):
         self.advance = advance
 
     def run(self, steps: int) -> None:
-        import jax
-
         done = 0
         while done < steps:
             some = min(CHUNK, steps - done)
@@ -148,7 +146,7 @@ class Fluid(Case):
                 self.lists = {"neighbor": self.finder.allocate(self.state.position)}
                 continue
             self.state, self.lists, done = state, lists, done + some
-        jax.block_until_ready(self.state.position)
+        self.state.position.block_until_ready()
 
     def arrays(self) -> dict[str, Any]:
         return {

@@ -40,7 +40,7 @@ class Gradient:
         self._simulator = plugins.create(
             "simulator", "VelocityVerlet", dt=task["dt"], remove_cm_motion=0
         )
-        strategy = _strategy(task["strategy"], task["precision"])
+        strategy = _strategy(task["strategy"], task["precision"], task.get("settings", {}))
         # The run alone is that of the strategy, too: it is cut into the same pieces.
         self._along = strategy if isinstance(strategy, TrajectoryStrategy) else None
         make = self._on.asarray
@@ -68,12 +68,12 @@ class Gradient:
         return dict(zip(("value", "gradient"), found, strict=False))
 
 
-def _strategy(name: str, precision: str) -> Any:
+def _strategy(name: str, precision: str, settings: dict[str, Any]) -> Any:
     from xpmd import plugins
 
     if name == "reversible" and precision == "float32":
-        return plugins.create("gradient_strategy", name, anchor_every=ANCHORS_SINGLE)
-    return plugins.create("gradient_strategy", name)
+        settings = {"anchor_every": ANCHORS_SINGLE, **settings}
+    return plugins.create("gradient_strategy", name, **settings)
 
 
 def _system(task: dict[str, Any], coords: Any, velocities: Any, sigma: Any) -> Any:

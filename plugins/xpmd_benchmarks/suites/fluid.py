@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, ClassVar
 
 from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
@@ -13,6 +11,7 @@ from xpmd_benchmarks.agreement import agreement_rows
 from xpmd_benchmarks.backends import melting_backend
 from xpmd_benchmarks.fluid_field import Field, programs_for
 from xpmd_benchmarks.fluid_states import FluidStates, cells_a_side
+from xpmd_benchmarks.states_folder import states_folder
 
 SIZES, QUICK_SIZES = (864, 4000, 16_384), (256,)
 COLUMNS = (
@@ -65,16 +64,15 @@ class Fluid(Benchmark):
         for size in sizes:
             cells_a_side(size)
         programs = programs_for(settings)
-        with tempfile.TemporaryDirectory() as name:
-            folder, threads = Path(name), settings.threads
-            states = FluidStates(folder, melting_backend(sizes), threads, settings.tell)
-            for size in sizes:
-                state = states.file(size)
-                with ExitStack() as opened:
-                    field = Field(settings, programs, state, size, opened)
-                    rows += field.measured()
-                    checks += agreement_rows(field.cases(), field.task, threads, folder)
-                    found["versions"] |= field.versions
+        folder, threads = states_folder(), settings.threads
+        states = FluidStates(folder, melting_backend(sizes), threads, settings.tell)
+        for size in sizes:
+            state = states.file(size)
+            with ExitStack() as opened:
+                field = Field(settings, programs, state, size, opened)
+                rows += field.measured()
+                checks += agreement_rows(field.cases(), field.task, threads, folder)
+                found["versions"] |= field.versions
         found["load at the end"] = machine.load()
         tables = [
             BenchmarkTable(self.description, COLUMNS, tuple(rows), NOTES),

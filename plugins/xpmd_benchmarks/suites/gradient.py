@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, ClassVar
 
 from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
@@ -13,6 +11,7 @@ from xpmd_benchmarks.backends import melting_backend
 from xpmd_benchmarks.fluid_states import FluidStates, cells_a_side
 from xpmd_benchmarks.gas_state import gas_file
 from xpmd_benchmarks.gradient_field import ALL_PAIRS, GradientField, programs_for
+from xpmd_benchmarks.states_folder import states_folder
 
 SIZES, STEPS = (50, 864), (100, 500)
 QUICK_SIZES, QUICK_STEPS = (20, 256), (10,)
@@ -59,16 +58,15 @@ class Gradient(Benchmark):
                 cells_a_side(size)
         everyone = {size: programs_for(settings, size) for size in sizes}
         rows: list[dict[str, Any]] = []
-        with tempfile.TemporaryDirectory() as name:
-            folder, threads = Path(name), settings.threads
-            states = FluidStates(folder, melting_backend(sizes), threads, settings.tell)
-            for size, programs in everyone.items():
-                small = size <= ALL_PAIRS
-                state = gas_file(folder, size) if small else states.file(size)
-                with ExitStack() as opened:
-                    field = GradientField(settings, programs, state, size, steps, opened)
-                    rows += field.measured()
-                    found["versions"] |= field.versions
+        folder = states_folder()
+        states = FluidStates(folder, melting_backend(sizes), settings.threads, settings.tell)
+        for size, programs in everyone.items():
+            small = size <= ALL_PAIRS
+            state = gas_file(folder, size) if small else states.file(size)
+            with ExitStack() as opened:
+                field = GradientField(settings, programs, state, size, steps, opened)
+                rows += field.measured()
+                found["versions"] |= field.versions
         found["load at the end"] = machine.load()
         table = BenchmarkTable(self.description, COLUMNS, tuple(rows), NOTES)
         return BenchmarkReport("gradient", [table], (), found)
