@@ -60,6 +60,7 @@ class Desk:
             taken = {
                 "wall": time.perf_counter() - wall,
                 "processor": time.process_time() - processor,
+                "processor_so_far": time.process_time(),
             }
             return {**taken, "found": found, "peak_bytes": peak_bytes()}
         if wish == "weigh":
