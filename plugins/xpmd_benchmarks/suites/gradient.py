@@ -6,12 +6,15 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
+from xpmd.benchmark_text import cell
 from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import melting_backend
+from xpmd_benchmarks.figures import BarFigure
 from xpmd_benchmarks.fluid_states import FluidStates, cells_a_side
 from xpmd_benchmarks.gas_state import gas_file
 from xpmd_benchmarks.gradient_field import ALL_PAIRS, GradientField, programs_for
 from xpmd_benchmarks.states_folder import states_folder
+from xpmd_benchmarks.summaries import Summary
 
 SIZES, STEPS = (50, 864), (100, 500)
 QUICK_SIZES, QUICK_STEPS = (20, 256), (10,)
@@ -43,6 +46,11 @@ NOTES = (
     "`off by`: relative to xpmd on NumPy, float64, `reverse`.",
 )
 
+SUMMARY_NOTES = (
+    "In brackets: over the run alone. Small systems in float64, others in float32. `MiB` is in use at "
+    "most while it runs, beyond that before; `off by` is relative to NumPy, float64, `reverse`.",
+)
+
 
 class Gradient(Benchmark):
     """d<(x(T) - x(0))^2>/d sigma at constant energy, density 0.16 or 0.8, temperature 1."""
@@ -69,4 +77,34 @@ class Gradient(Benchmark):
                 found["versions"] |= field.versions
         found["load at the end"] = machine.load()
         table = BenchmarkTable(self.description, COLUMNS, tuple(rows), NOTES)
-        return BenchmarkReport("gradient", [table], (), found)
+        figure = BarFigure(
+            "bench_gradient", "Value and gradient over the run alone", "over the run", _bars(rows)
+        )
+        return BenchmarkReport("gradient", [table], [figure], [_summary(rows)], found)
+
+
+def _summary(rows: list[dict[str, Any]]) -> BenchmarkTable:
+    short = Summary("program", "variant", "strategy")
+    most = max((row["atoms"] for row in rows), default=0)
+    for row in rows:
+        each = f"{row['atoms']} x {row.get('steps')}"
+        time, over = row.get("ms a step"), row.get("over the run")
+        both = None if time is None or over is None else f"{cell(time)} ({over:.1f}x)"
+        short.put(row, f"{each}, ms", both)
+    for row in rows:
+        if row["atoms"] == most:
+            short.put(row, f"{most} x {row.get('steps')}, MiB", row.get("MiB"))
+            short.put(row, "off by", row.get("off by"))
+    return short.table("atoms x steps: time a step of value and gradient", SUMMARY_NOTES)
+
+
+def _bars(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return ratios of the most atoms and fewest steps by backend, by strategy."""
+    known = [row for row in rows if row.get("over the run") is not None]
+    chosen = max(known, key=lambda row: (row["atoms"], -row["steps"]), default={})
+    groups: dict[str, dict[str, float]] = {}
+    for row in known:
+        if (row["atoms"], row["steps"]) == (chosen["atoms"], chosen["steps"]):
+            label = f"{row['program']} {row['variant']}"
+            groups.setdefault(row["strategy"], {})[label] = row["over the run"]
+    return groups

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
 from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import chosen_backends, compiling_backends
+from xpmd_benchmarks.figures import LineFigure, Panel
 from xpmd_benchmarks.growth_atoms import measured_atoms
 from xpmd_benchmarks.growth_steps import measured_steps
 
@@ -69,4 +70,24 @@ class Growth(Benchmark):
                 "growth of a gradient with steps", STEPS_COLUMNS, tuple(by_steps), STEPS_NOTES
             ),
         ]
-        return BenchmarkReport("growth", tables, (), found)
+        figure = LineFigure(
+            "bench_growth", "Growth with atoms and with steps", _panels(by_atoms, by_steps)
+        )
+        return BenchmarkReport("growth", tables, [figure], (), found)
+
+
+def _panels(by_atoms: list[dict[str, Any]], by_steps: list[dict[str, Any]]) -> list[Panel]:
+    times: dict[str, list[tuple[float, float]]] = {}
+    memory: dict[str, list[tuple[float, float]]] = {}
+    for row in by_atoms:
+        if row.get("ns an atom and step") is not None:
+            label = f"xpmd {row['backend']} {row['precision']}"
+            times.setdefault(label, []).append((row["atoms"], row["ns an atom and step"]))
+    for row in by_steps:
+        if row.get("MiB"):
+            label = f"xpmd {row['backend']} {row['strategy']}"
+            memory.setdefault(label, []).append((row["steps"], row["MiB"]))
+    return [
+        Panel("atoms", "ns an atom and step", times),
+        Panel("steps", "MiB of a gradient, 50 atoms", memory),
+    ]

@@ -54,7 +54,7 @@ class Imports(Benchmark):
         rows = [_row(what, times, taken["import numpy"]) for what, times in taken.items()]
         found["load at the end"] = machine.load()
         table = BenchmarkTable(self.description, COLUMNS, tuple(rows), NOTES)
-        return BenchmarkReport("import", [table], (), found)
+        return BenchmarkReport("import", [table], setting=found)
 
 
 def _clocked(code: str) -> tuple[float, float, int]:

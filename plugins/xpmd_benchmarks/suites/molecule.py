@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
+from xpmd.benchmark_text import cell
 from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import chosen_backends
 from xpmd_benchmarks.molecule_steps import stepped
 from xpmd_benchmarks.molecule_training import examples_folder, trained
+from xpmd_benchmarks.summaries import Summary
 
 TRAINING_COLUMNS = (
     "example",
@@ -61,4 +63,20 @@ class Molecule(Benchmark):
                 "trainings of the examples", TRAINING_COLUMNS, tuple(trainings), TRAINING_NOTES
             ),
         ]
-        return BenchmarkReport("molecule", tables, (), found)
+        return BenchmarkReport("molecule", tables, (), _summaries(steps, trainings), found)
+
+
+def _summaries(
+    steps: list[dict[str, Any]], trainings: list[dict[str, Any]]
+) -> tuple[BenchmarkTable, BenchmarkTable]:
+    of_steps, of_trainings = Summary("case", "precision"), Summary("example", "start")
+    for row in steps:
+        of_steps.put(row, f"{row['backend']}, us", row.get("us a step"))
+    for row in trainings:
+        first, whole = row.get("first epoch s"), row.get("training s")
+        both = None if whole is None else f"{cell(first)} / {cell(whole)}"
+        of_trainings.put(row, f"{row['backend']}, s", both)
+    return (
+        of_steps.table("a step of 50 atoms", STEP_NOTES),
+        of_trainings.table("trainings: first epoch / all of it", TRAINING_NOTES),
+    )
