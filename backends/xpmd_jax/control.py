@@ -24,6 +24,8 @@ Arrays = tuple[Any, ...]
 FAST: dict[str, Any] = {
     "xla_cpu_enable_fast_math": True,
     "xla_cpu_fast_math_honor_division": False,
+    # Registers of that size where a processor has them; by default it prefers half.
+    "xla_cpu_prefer_vector_width": 512,
 }
 
 

@@ -15,12 +15,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from xpmd.closed_form import closed_factor_of
 from xpmd.component_vectors import dot
 from xpmd.leaf_map import Cotangents, LeafMap
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_list import NeighborList
 from xpmd.pair_derivatives import PairForces, PairFunction, moving_displacements
-from xpmd.pairwise import PairGeometry, factor_of, mixed_parameters, within_reach
+from xpmd.pairwise import PairGeometry, mixed_parameters, within_reach
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -48,7 +49,7 @@ def pair_forces(
                 interaction, system.atoms, neighbors.of_first, neighbors.of_second, xp=xp
             )
             mask, squared = _seen(interaction, geometry.squared, neighbors, guarded, backend, xp)
-            f = factor_of(interaction, parameters, squared, backend=backend)
+            f = closed_factor_of(interaction, parameters, squared, backend=backend)
             factor = factor + _masked(mask, f)
         return row_sums(*(factor * part for part in geometry.parts))
 
@@ -193,7 +194,14 @@ def _terms(
 ) -> list[PairFunction]:
     return [
         PairFunction(
-            interaction, numbers, system.atoms, neighbors, leaves, system.backend, both_roles
+            interaction,
+            numbers,
+            system.atoms,
+            neighbors,
+            leaves,
+            system.backend,
+            both_roles,
+            closed_factor_of,
         )
         for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True)
     ]

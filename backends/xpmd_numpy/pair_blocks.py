@@ -51,7 +51,7 @@ class BufferedPairBlock(PairBlock):
 
     @staticmethod
     def columns(vectors: Array) -> Sequence[Array]:
-        return np.ascontiguousarray(vectors.T)  # type: ignore[no-any-return]
+        return list(np.ascontiguousarray(vectors.T))
 
     def of_first(self, values: Array) -> Array:
         if self._runs is None:
@@ -115,7 +115,7 @@ class BufferedPairBlock(PairBlock):
             return super().within(interaction, squared)
         if self._last is None or self._last[0] != reach:
             self._last = reach, self._up_to(reach, squared)
-        return self._last[1]  # type: ignore[no-any-return]
+        return self._last[1]
 
     def _up_to(self, reach: Array, squared: Array) -> tuple[Array, Array]:
         inside, outside = self._flags(), self._flags()

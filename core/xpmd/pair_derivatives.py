@@ -196,7 +196,9 @@ class PairFunction:
         leaves: LeafMap,
         backend: Any,
         both_roles: bool = False,
+        factor: Callable[..., Array] = factor_of,
     ) -> None:
+        self._factor = factor
         self._fields = leaves.part(interaction, numbers)
         self.interaction, self.layout = interaction, neighbors.layout
         self._neighbors, self._backend = neighbors, backend
@@ -240,7 +242,7 @@ class PairFunction:
             one = first[name] if name in first else self._neighbors.of_first(value)
             two = second[name] if name in second else self._neighbors.of_second(value)
             mixed.append(rule(one, two, xp=xp))
-        return (factor_of(interaction, mixed, squared, backend=backend),)
+        return (self._factor(interaction, mixed, squared, backend=backend),)
 
     def collect(self, cotangents: Sequence[Array | None], found: Cotangents) -> None:
         """Add cotangents of the inputs to those of the leaves they came from."""
