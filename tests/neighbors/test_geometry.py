@@ -11,9 +11,9 @@ import pytest
 import xpmd as md
 from neighbors.every_image import BOXES, pair_distances
 from xpmd.strain import strain_size, strained
-from xpmd_neighbors.cell_grid import CELLS_AN_ATOM, most_cells
+from xpmd_neighbors.cell_axes import CELLS_AN_ATOM, most_cells
 from xpmd_neighbors.host_pairs import rows_padded
-from xpmd_neighbors.row_packing import MOST_BITS, packed, rounded_width, word_bits
+from xpmd_neighbors.row_packing import MOST_BITS, WIDTH_STEP, packed, rounded_width, word_bits
 
 
 @pytest.mark.parametrize("box", BOXES)
@@ -75,7 +75,8 @@ def test_rows_are_packed_in_order(on: md.Backend, array: Callable[..., Any], wid
     bits, random = word_bits(rounded_width(width)), np.random.default_rng(width)
     n_words = 3 * (rounded_width(width) // bits)
     assert bits <= MOST_BITS
-    assert width <= rounded_width(width) < width + n_words
+    assert width <= rounded_width(width) < width + WIDTH_STEP
+    assert bits * n_words == 3 * rounded_width(width)
     full = random.random((50, n_words * bits)) < random.random((50, 1))
     full[0], full[1] = True, False
     capacity = n_words * bits
