@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from xpmd.backend import Backend
 from xpmd.boundary import Boundary
 from xpmd_neighbors.cell_axes import axes_of, number_in
+from xpmd_neighbors.cell_order import sorted_order
 from xpmd_neighbors.cell_ranges import Ranges, ranges_of, sees_ahead
 
 Array = Any
@@ -64,7 +65,7 @@ def sort_into_cells(
     device, kind = backend.device_of(coords), backend.capabilities.index_dtype
     n_cells, number = math.prod(cells), number_in(axes, xp)
     number = xp.where(lost, xp.full_like(number, n_cells), number)
-    order = xp.astype(xp.argsort(number), getattr(xp, kind))
+    order = sorted_order(number, n_cells + 1, backend=backend, xp=xp)
     edges = backend.asarray(range(n_cells + 1), dtype="int32", device=device)
     starts = xp.astype(xp.searchsorted(number[order], edges, side="left"), order.dtype)
     if by_atom:

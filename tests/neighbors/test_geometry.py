@@ -12,6 +12,7 @@ import xpmd as md
 from neighbors.every_image import BOXES, pair_distances
 from xpmd.strain import strain_size, strained
 from xpmd_neighbors.cell_axes import CELLS_AN_ATOM, most_cells
+from xpmd_neighbors.cell_order import sorted_order
 from xpmd_neighbors.host_pairs import rows_padded
 from xpmd_neighbors.row_packing import MOST_BITS, WIDTH_STEP, packed, rounded_width, word_bits
 
@@ -68,6 +69,19 @@ def test_strain_leaves_open_directions_alone() -> None:
     found = strained(x, *boxes, xp=np)
     np.testing.assert_allclose(found, x * [0.75, 1.0, 1.5], atol=1e-14)
     assert strain_size(*boxes) == pytest.approx(np.hypot(0.25, 0.5))
+
+
+@pytest.mark.parametrize(("n_atoms", "most"), [(1, 1), (1000, 7), (1000, 2**31), (50_000, 2**31)])
+def test_atoms_are_sorted_by_cell(
+    on: md.Backend, array: Callable[..., Any], n_atoms: int, most: int
+) -> None:
+    """In one go, in two, and where 32 bits do not even hold half of the digits and a place."""
+    number = np.random.default_rng(0).integers(0, most, n_atoms)
+    number[::3] = number[0]
+    given = array(number, "int32")
+    sort = on.jit(lambda x: (sorted_order(x, most, backend=on, xp=on.xp(x)),))
+    (found,) = sort(given)
+    np.testing.assert_array_equal(on.to_numpy(found), np.argsort(number, stable=True))
 
 
 @pytest.mark.parametrize("width", [1, 31, 40, 63])
