@@ -188,7 +188,10 @@ def custom_vjp(
     *,
     selective: bool = False,
 ) -> Callable[..., Arrays]:
-    """Return a function with its own reverse rule; `primal` runs where no gradient is followed."""
+    """Return a function with its own reverse rule.
+
+    `primal` runs where no gradient of an argument is followed; those of what it captured still are.
+    """
 
     class Rule(torch.autograd.Function):
         @staticmethod
@@ -214,8 +217,7 @@ def custom_vjp(
     def call(*xs: Array) -> Arrays:
         if torch.is_grad_enabled() and any(x.requires_grad for x in xs):
             return tuple(Rule.apply(*xs))  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            return tuple(primal(*xs))
+        return tuple(primal(*xs))
 
     return call
 

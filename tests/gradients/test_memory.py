@@ -40,6 +40,7 @@ def peak(strategy: Any, simulator: Any, n_steps: int, *, average: bool = False) 
     gradient = md.grad(loss, strategy)
     gradient(0.34, simulator, n_steps, average)
     gc.collect()
+    assert not tracemalloc.is_tracing(), "another test left its count on, whose peak would be found"
     tracemalloc.start()
     try:
         gradient(0.34, simulator, n_steps, average)

@@ -12,10 +12,11 @@ import xpmd as md
 from xpmd_simulators import VelocityVerlet
 
 COORDS = np.array([[0.1, 0.2, 0.3], [0.5, 0.1, 0.0]])
+VERLET = VelocityVerlet(dt=0.05)
 STRATEGIES = ["reverse", "checkpointed", "reversible", "forward"]
 
 
-def end(interaction: Any, array: Any) -> Any:
+def end(interaction: Any, array: Any, simulator: Any = VERLET) -> Any:
     """Return the sum of squares of the coordinates after a few steps."""
     system = md.System(
         atoms=md.Atoms(mass=10.0),
@@ -23,7 +24,7 @@ def end(interaction: Any, array: Any) -> Any:
         boundary=md.CubicBoundary(float("inf")),
         interactions=[interaction],
     )
-    x = md.simulate(system, VelocityVerlet(dt=0.05), 5).coords
+    x = md.simulate(system, simulator, 5).coords
     return system.backend.xp(x).sum(x * x)
 
 
@@ -57,20 +58,42 @@ def test_a_parameter_that_is_a_field_and_captured_too(
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_parameter_that_is_captured_only(on: md.Backend, array: Any, strategy: str) -> None:
-    """NumPy follows it through the whole run; others raise. Nobody returns zero."""
+    """NumPy and PyTorch follow it through the whole run; others raise. Nobody returns zero."""
 
     def loss(k: Any) -> Any:
         class Hidden(md.PairwiseInteraction):
             def energy(self, r: Any, *, xp: Any) -> Any:
                 return k / r
 
-        return end(Hidden(), array)
+        # Connected in another way, or a loss that depends on nothing would be noticed.
+        return end(Hidden(), array) + 0.0 * k
 
+    right_or_refused(loss, array(3.0), strategy)
+
+
+@pytest.mark.parametrize("as_a_field", [False, True])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_parameter_that_a_simulator_captures(
+    on: md.Backend, array: Any, strategy: str, as_a_field: bool
+) -> None:
+    def loss(k: Any) -> Any:
+        class Dragging(VelocityVerlet):
+            def step(self, *arguments: Any, xp: Any) -> Any:
+                state, record = super().step(*arguments, xp=xp)
+                return state._replace(velocities=k * state.velocities), record
+
+        trap = Trap(k if as_a_field else array(2.0))
+        return end(trap, array, Dragging(dt=0.05)) + 0.0 * k
+
+    right_or_refused(loss, array(0.9), strategy)
+
+
+def right_or_refused(loss: Any, at: Any, strategy: str) -> None:
     try:
-        found = float(md.grad(loss, strategy)(array(3.0)))
+        found = float(md.grad(loss, strategy)(at))
     except (md.GradientError, TypeError):
         return
-    wanted = float(md.grad(loss, "finite_difference")(array(3.0)))
+    wanted = float(md.grad(loss, "finite_difference")(at))
     assert found == pytest.approx(wanted, rel=1e-7)
 
 
