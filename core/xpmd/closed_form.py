@@ -82,7 +82,8 @@ class ClosedForm:
 
 def has_closed_form(interaction: PairwiseInteraction) -> bool:
     """Return whether an interaction and its cutoff both give a closed form."""
-    return _gives_one(type(interaction)) and _gives_one(type(cutoff_of(interaction)))
+    kinds: tuple[Any, Any] = (type(interaction), type(cutoff_of(interaction)))
+    return _gives_one(kinds[0]) and _gives_one(kinds[1])
 
 
 def closed_form(
