@@ -10,7 +10,7 @@ DEMO_READY = $(VENV)/installed-demo
 DEV_READY = $(VENV)/installed-dev
 OLDEST_READY = $(OLDEST)/installed
 
-.PHONY: help demo test test-slow test-oldest lint types clean
+.PHONY: help demo test test-slow test-oldest bench lint types clean
 .DELETE_ON_ERROR:
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test         all tests but the slow ones and those that need a GPU"
 	@echo "make test-slow    the slow ones"
 	@echo "make test-oldest  all tests with the oldest versions of what xpmd depends on"
+	@echo "make bench        speed and memory, beside other programs; writes docs/benchmarks.md"
 	@echo "make lint         style, formatting, layers"
 	@echo "make types        mypy"
 	@echo "make clean        remove environments, caches and outputs"
@@ -34,6 +35,11 @@ test-slow: $(DEV_READY)
 # NumPy 1.26 is told to keep float32, as NumPy 2 does unasked; xpmd refuses float32 where it does not.
 test-oldest: $(OLDEST_READY)
 	NPY_PROMOTION_STATE=weak $(OLDEST)/bin/python $(PYTEST)
+
+# BENCH takes further options: make bench BENCH="--peer-python jax-md=PYTHON".
+bench: $(DEV_READY)
+	$(VENV)/bin/python -m xpmd bench --peers --json out/bench.json --markdown docs/benchmarks.md \
+		--plot docs/images $(BENCH)
 
 lint: $(DEV_READY)
 	$(VENV)/bin/ruff check .

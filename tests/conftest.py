@@ -41,6 +41,13 @@ def strict_backend() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def lists_of_any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let few atoms have the lists of many; a test marked `dense` lets them have their own."""
+    if request.node.get_closest_marker("dense") is None:
+        monkeypatch.setattr("xpmd.neighbor_finder.MOST_DENSE", 0)
+
+
 @pytest.fixture(params=[name for name in ALL_BACKENDS if installed(name)])
 def on(request: pytest.FixtureRequest) -> md.Backend:
     """Each installed backend in turn."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from xpmd.backend import Arrays, Backend, Capabilities
@@ -59,6 +61,9 @@ class JaxBackend(Backend):
 
     def jit(self, function: Callable[..., Any], *, exact: bool = False) -> Callable[..., Any]:
         return control.jit(function, exact=exact)
+
+    def keep_compiled(self, folder: str | os.PathLike[str] | None = None) -> Path | None:
+        return control.keep_compiled(folder)
 
     def repeat(
         self, body: Callable[[Array, Arrays], Arrays], carry: Arrays, times: Any, at_most: int

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,6 +24,8 @@ Arrays = tuple[Any, ...]
 FAST: dict[str, Any] = {
     "xla_cpu_enable_fast_math": True,
     "xla_cpu_fast_math_honor_division": False,
+    # Registers of that size where a processor has them; by default it prefers half.
+    "xla_cpu_prefer_vector_width": 512,
 }
 
 
@@ -44,6 +48,19 @@ def jit(function: Callable[..., Any], *, exact: bool = False) -> Callable[..., A
 
 #: Older versions take options for the whole process only, and those are the user's.
 _TAKES_OPTIONS = "compiler_options" in inspect.signature(jax.jit).parameters
+
+
+def keep_compiled(folder: str | os.PathLike[str] | None) -> Path:
+    """Keep all compiled programs, however small, in a folder."""
+    if folder is None:
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(caches) / "xpmd" / "jax"
+    path = Path(folder).expanduser().absolute()
+    path.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(path))  # type: ignore[no-untyped-call]
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # type: ignore[no-untyped-call]
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)  # type: ignore[no-untyped-call]
+    return path
 
 
 def repeat(

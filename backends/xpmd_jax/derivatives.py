@@ -18,8 +18,8 @@ Arrays = tuple[Any, ...]
 # What JAX raised before 0.4.36 if a function with a rule of its own captured something differentiated.
 _CAPTURED = tuple(
     error
-    for error in [getattr(jax.interpreters.ad, "CustomVJPException", None)]
-    if error is not None
+    for name in ("CustomJVPException", "CustomVJPException")
+    if (error := getattr(jax.interpreters.ad, name, None)) is not None
 )
 
 
@@ -140,17 +140,7 @@ def custom_vjp(
         return tuple(backward(residuals, tuple(_known(each) for each in cotangents)))
 
     call.defvjp(rule_forward, rule_backward, symbolic_zeros=True)
-    if not _CAPTURED:
-        return call
-
-    def checked(*xs: Array) -> Arrays:
-        try:
-            outs: Arrays = call(*xs)
-        except _CAPTURED as error:
-            raise GradientError(CAPTURED) from error
-        return outs
-
-    return checked
+    return _refusing_what_it_captured(call)
 
 
 def custom_jvp(
@@ -168,7 +158,20 @@ def custom_jvp(
         )
 
     call.defjvp(rule_both, symbolic_zeros=True)
-    return call
+    return _refusing_what_it_captured(call)
+
+
+def _refusing_what_it_captured(call: Callable[..., Arrays]) -> Callable[..., Arrays]:
+    if not _CAPTURED:
+        return call
+
+    def checked(*xs: Array) -> Arrays:
+        try:
+            return call(*xs)
+        except _CAPTURED as error:
+            raise GradientError(CAPTURED) from error
+
+    return checked
 
 
 def _known(tangent: Any) -> Array | None:

@@ -8,7 +8,8 @@ from typing import Any
 if importlib.util.find_spec("torch") is not None:
     import numpy as np
     import torch
-    from array_api_compat import torch as namespace
+
+    from xpmd_torch.namespace import namespace
 
 Array = Any
 

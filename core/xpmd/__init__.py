@@ -37,6 +37,7 @@ from xpmd.gradient_strategy import (
     LossStrategy,
     TrajectoryStrategy,
 )
+from xpmd.kernels import without_kernels
 from xpmd.minimize import minimize
 from xpmd.module import Module, indices, static
 from xpmd.neighbor_finder import CutoffNeighborFinder, NeighborFinder
@@ -176,4 +177,5 @@ __all__ = [
     "units",
     "value_and_grad",
     "virial",
+    "without_kernels",
 ]

@@ -8,9 +8,11 @@ the derivatives. Flat tuples of arrays go in and come out: no library sees a com
 from __future__ import annotations
 
 import functools
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from xpmd.errors import BackendError
@@ -145,6 +147,17 @@ class Backend(ABC):
             exact: round as written, so that the same formula in two functions agrees to the bit.
         """
         return function
+
+    def keep_compiled(self, folder: str | os.PathLike[str] | None = None) -> Path | None:
+        """Keep what is compiled from now on in a folder, so that the next process need not compile it.
+
+        Args:
+            folder: made if it does not exist; `xpmd` in the user's cache folder if left out.
+
+        Returns:
+            The folder, `None` for a library that compiles nothing or keeps it by itself.
+        """
+        return None
 
     def repeat(
         self, body: Callable[[Array, Arrays], Arrays], carry: Arrays, times: Any, at_most: int

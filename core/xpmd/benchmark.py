@@ -86,12 +86,14 @@ class BenchmarkReport:
         name: of the benchmark.
         tables: its results.
         figures: drawings of them.
+        summary: the tables in short, for a page; the tables themselves if left out.
         setting: machine, versions and whatever else the results depend on.
     """
 
     name: str
     tables: Sequence[BenchmarkTable]
     figures: Sequence[BenchmarkFigure] = ()
+    summary: Sequence[BenchmarkTable] = ()
     setting: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -15,8 +15,9 @@ import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from xpmd.backend import Backend
 from xpmd.cutoffs import Cutoff, NoCutoff
-from xpmd.pairwise import PairwiseInteraction
+from xpmd.pairwise import PairwiseInteraction, factor_of
 
 Array = Any
 
@@ -82,8 +83,8 @@ class ClosedForm:
 
 def has_closed_form(interaction: PairwiseInteraction) -> bool:
     """Return whether an interaction and its cutoff both give a closed form."""
-    kinds: tuple[Any, Any] = (type(interaction), type(cutoff_of(interaction)))
-    return _gives_one(kinds[0]) and _gives_one(kinds[1])
+    kinds: list[Any] = [type(interaction), type(cutoff_of(interaction))]
+    return all(_gives_one(kind) for kind in kinds)
 
 
 def closed_form(
@@ -104,6 +105,20 @@ def closed_form(
         return iter(radial(at, *parameters, xp=xp))
 
     return ClosedForm(interaction, of_cutoff(potential, squared, xp=xp))
+
+
+def closed_factor_of(
+    interaction: PairwiseInteraction,
+    parameters: Sequence[Array],
+    squared: Array,
+    *,
+    backend: Backend,
+) -> Array:
+    """Return f = -2 dU/d(r^2) of one interaction, in closed form if it has one."""
+    if not has_closed_form(interaction):
+        return factor_of(interaction, parameters, squared, backend=backend)
+    xp = backend.xp(squared, *parameters)
+    return closed_form(interaction, parameters, squared, xp=xp).factor
 
 
 def cutoff_of(interaction: PairwiseInteraction) -> Cutoff:

@@ -34,6 +34,15 @@ def concrete(value: Any) -> Any:
         return None
 
 
+def plain_number(value: Any) -> Any:
+    """Return a number as one of Python's, and anything else, arrays of one number too, as it is.
+
+    Numbers of NumPy have a type of their own, which would become that of the arrays they meet.
+    """
+    known = type(value) in (bool, int, float) or not isinstance(value, numbers.Real)
+    return value if known else float(value)
+
+
 def followed(value: Any) -> bool:
     """Return whether a derivative is being taken with respect to a value, as far as one can see."""
     return bool(getattr(value, "requires_grad", False)) or hasattr(value, "__xpmd_primal__")

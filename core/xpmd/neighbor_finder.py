@@ -20,6 +20,10 @@ Array = Any
 #: The plan of a list that is exactly as long as it has to be, and never too short.
 EXACT = "exact"
 
+#: Up to so many atoms, all distances are looked at where lists are compiled: to leave out those beyond
+#: the cutoff costs less than to gather the others.
+MOST_DENSE = 128
+
 
 class NeighborFinder(Module):
     """Base of the neighbor finders; by itself it lists all pairs once and for all.
@@ -112,6 +116,30 @@ class CutoffNeighborFinder(NeighborFinder):
     @property
     def reach(self) -> float:
         return self.cutoff
+
+
+def lists_densely(n_atoms: int, backend: Backend) -> bool:
+    """Return whether all distances between so many atoms are the best list, whatever the finder."""
+    capabilities = backend.capabilities
+    return capabilities.jit and capabilities.pair_layout == "full" and n_atoms <= MOST_DENSE
+
+
+def dense_pairs(
+    coords: Array,
+    boundary: Boundary,
+    cutoff: float,
+    exclusions: Exclusions | None,
+    *,
+    backend: Backend,
+    xp: Any,
+) -> NeighborList:
+    """List every pair, those beyond the cutoff and the excluded ones masked."""
+    listed = all_pairs(coords, exclusions, backend=backend, xp=xp)
+    columns = [coords[:, k] for k in range(boundary.dimensions)]
+    squared = boundary.shortest_squared([c[:, None] - c[None, :] for c in columns], xp=xp)
+    eps = float(xp.finfo(squared.dtype).eps)
+    near = squared <= cutoff * cutoff * (1 + 4 * eps)  # r^2 is rounded, and so may the cutoff be
+    return listed.with_fields(mask=listed.mask & near)
 
 
 def require_mendable(neighbors: NeighborList, *, exact: bool = False) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from xpmd.boundary import Boundary
-from xpmd.concrete import concrete, concrete_numbers, require_scalar
+from xpmd.concrete import concrete, concrete_numbers, plain_number, require_scalar
 from xpmd.module import static
 from xpmd.units import magnitude
 
@@ -36,6 +36,7 @@ class OrthorhombicBoundary(Boundary):
             raise ValueError(f"{name} takes one side or {wanted} (nm), got {len(sides)}.")
         for side in sides:
             require_scalar("side", side)
+        sides = tuple(plain_number(side) for side in sides)
         known = [concrete(side) for side in sides]
         for length in concrete_numbers(known):
             if not length > 0:

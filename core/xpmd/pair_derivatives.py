@@ -102,7 +102,8 @@ def pair_force_jvp(
     xp = backend.xp(coords, direction, *leaves.leaves)
     axes = range(system.boundary.dimensions)
     box = leaves.part(system.boundary, leaves.numbers.boundary)
-    geometry, along_box = _moving_displacements(system, coords, neighbors, box, tangents, xp)
+    raw = _raw(coords, neighbors, system.boundary.dimensions)
+    geometry, along_box = moving_displacements(system, raw, box, tangents, xp)
     change = [
         neighbors.of_first(direction[:, a]) - neighbors.of_second(direction[:, a]) for a in axes
     ]
@@ -158,16 +159,15 @@ def _displacements(
     return PairGeometry(parts, dot(parts, parts)), pull
 
 
-def _moving_displacements(
-    system: Any,
-    coords: Array,
-    neighbors: NeighborList,
-    box: Part,
-    tangents: Sequence[Array | None],
-    xp: Any,
+def moving_displacements(
+    system: Any, raw: Sequence[Array], box: Part, tangents: Sequence[Array | None], xp: Any
 ) -> tuple[PairGeometry, Arrays | None]:
+    """Return the shortest displacements, and how the box changes them, `None` if it does not.
+
+    Args:
+        raw: components of the differences of positions.
+    """
     boundary, backend = system.boundary, system.backend
-    raw = _raw(coords, neighbors, boundary.dimensions)
     directions = [tangents[place] for place in box.places]
     if all(each is None for each in directions):
         parts = boundary.nearest(raw, xp=xp)
@@ -200,7 +200,9 @@ class PairFunction:
         leaves: LeafMap,
         backend: Any,
         both_roles: bool = False,
+        factor: Callable[..., Array] = factor_of,
     ) -> None:
+        self._factor = factor
         self._fields = leaves.part(interaction, numbers)
         self.interaction, self.layout = interaction, neighbors.layout
         self._neighbors, self._backend = neighbors, backend
@@ -244,7 +246,7 @@ class PairFunction:
             one = first[name] if name in first else self._neighbors.of_first(value)
             two = second[name] if name in second else self._neighbors.of_second(value)
             mixed.append(rule(one, two, xp=xp))
-        return (factor_of(interaction, mixed, squared, backend=backend),)
+        return (self._factor(interaction, mixed, squared, backend=backend),)
 
     def collect(self, cotangents: Sequence[Array | None], found: Cotangents) -> None:
         """Add cotangents of the inputs to those of the leaves they came from."""

@@ -38,7 +38,8 @@ class Trajectory:
         keep_records: whether records are outputs, or only shown to reporters.
         strategy: what the derivative is; `None` if it is asked for in another way.
         ensemble: how averages are differentiated, where no trajectory is.
-        find_plan: returns sizes of the neighbor list, as far as they are known before anything is traced.
+        find_plan: returns sizes of the neighbor list, as far as they are known while leaves are traced;
+            asked on the way forward only, since what an outer transformation passes in is gone later.
     """
 
     backend: Backend
@@ -166,7 +167,7 @@ class Trajectory:
             GradientError: they do, of something that they captured.
         """
         walk = self.walk(leaves)
-        if self.backend.captures(walk.first_forces, *leaves):
+        if self.backend.captures(walk.first_forces(), *leaves):
             raise GradientError(CAPTURED)
         return walk
 
@@ -186,7 +187,6 @@ class Trajectory:
             interval=self.interval,
             keep_records=self.keep_records,
             watch=self.watch,
-            find_plan=self.find_plan,
             **longest,
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from xpmd.boundary import Boundary
-from xpmd.concrete import concrete, require_numbers
+from xpmd.concrete import concrete, plain_number, require_numbers
 from xpmd.units import magnitude
 
 Array = Any
@@ -31,7 +31,7 @@ class TriclinicBoundary(Boundary):
         known = concrete(rows)
         if known is not None:
             _check(known)
-        entries = tuple(rows[a][b] for a in range(3) for b in range(a + 1))
+        entries = tuple(plain_number(rows[a][b]) for a in range(3) for b in range(a + 1))
         object.__setattr__(self, "entries", entries)
 
     @classmethod

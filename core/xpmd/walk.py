@@ -104,7 +104,6 @@ class Walk:
         spec: their structure.
         shapes: number of atoms, then shape and type of each leaf.
         keys: of the noise.
-        find_plan: returns sizes of the neighbor list, where none is known to have served before.
         longest: most steps in a chunk.
         watch: who is told of records, the end and failures.
     """
@@ -122,7 +121,6 @@ class Walk:
         interval: int | None,
         keep_records: bool,
         watch: Watch,
-        find_plan: Callable[[], Any],
         longest: int = LONGEST_CHUNK,
     ) -> None:
         self.backend, self.leaves, self.keys = backend, leaves, keys
@@ -133,7 +131,6 @@ class Walk:
         self._structure = Structure(backend, spec, shapes, None, interval, longest)
         self.chunks = chunks_of(self._structure, n_steps)
         self._program: Program | None = None
-        self._find_plan = find_plan
         self._lists: tuple[Arrays, Arrays] | None = None
         # Stacked as chunks made them: a row for itself would cost more than the steps it is of.
         self._records: list[Arrays] = []
@@ -147,8 +144,6 @@ class Walk:
         """The program for the present size of the neighbor list."""
         if self._program is None:
             plan = remembered_plan(self._structure)
-            if plan is None:
-                plan = self._find_plan()
             if plan is None:
                 plan = plan_neighbors(self.system, self.system.coords)
             self._use_plan(plan)
@@ -218,9 +213,13 @@ class Walk:
         self.begin_at(state)
         return state.floats
 
-    def first_forces(self, *leaves: Array) -> Arrays:
-        """Return the forces of the first state, whatever the size of the neighbor list."""
-        return (start(self.program, False, leaves).floats[2],)
+    def first_forces(self) -> Callable[..., Arrays]:
+        """Return the forces of the first state as a function of leaves, as `begin` has them compiled.
+
+        It may be traced: the size of the neighbor list is settled here, where coordinates are known.
+        """
+        compiled = self.program.compiled(start, self.start_step == 0)
+        return lambda *leaves: (ChunkState(*compiled(leaves)).floats[2],)
 
     def begin_at(self, state: ChunkState) -> None:
         """Look at the first state, and record it."""

@@ -13,6 +13,8 @@ from xpmd_benchmarks.remote import Engine, EngineError
 SHORT = 20
 #: A round of a program that takes longer than this many times its share is left out now and then.
 _PATIENCE = 4.0
+#: A run of so many seconds is tried out once.
+_SLOW = 1.0
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Entrant:
         first: seconds of preparing it and of the first short run, compilation included.
         wall, processor: seconds a step, one number a round.
         peak_bytes: most memory of its process so far.
+        memory: bytes it needed at most, beyond those before, when it was last weighed.
         found: what its last run returned.
         failure: why it is out, `None` if it is not.
     """
@@ -37,6 +40,7 @@ class Entrant:
     wall: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
     peak_bytes: int | None = None
+    memory: int | None = None
     found: Any = None
     failure: str | None = None
 
@@ -49,7 +53,9 @@ class Entrant:
             self.failure = str(error)
 
     def take(self, steps: int) -> None:
-        """Measure one run."""
+        """Measure one run; nothing, if something went wrong before."""
+        if self.failure is not None:
+            return
         try:
             wall, processor = self._run(steps)
         except EngineError as error:
@@ -60,11 +66,28 @@ class Entrant:
 
     def try_out(self, steps: int = SHORT) -> float:
         """Return the seconds a step takes once everything is compiled."""
+        if self.failure is not None:
+            return float("inf")
         try:
-            return min(self._run(steps)[0] for _ in range(2)) / steps
+            taken = self._run(steps)[0]
+            if taken < _SLOW:
+                taken = min(taken, self._run(steps)[0])
+            return taken / steps
         except EngineError as error:
             self.failure = str(error)
             return float("inf")
+
+    def weigh(self, steps: int) -> None:
+        """Run once and see how much memory that takes."""
+        if self.failure is not None:
+            return
+        try:
+            answer = self.engine.ask("weigh", key=self.key, times=steps)
+        except EngineError as error:
+            self.failure = str(error)
+            return
+        before, peak = answer["before_bytes"], answer["peak_bytes"]
+        self.memory = None if before is None or peak is None else max(peak - before, 0)
 
     def drop(self) -> None:
         """Forget the case."""
@@ -100,24 +123,26 @@ def in_turns(
     steps: int | None,
     tell: Callable[[str], None],
     most_steps: int = 20_000,
+    least: int = SHORT,
+    everyone: int = 2,
 ) -> None:
     """Measure each entrant once a round.
 
     Args:
         seconds: about what each gets a round; a slow one takes part in fewer rounds.
-        steps: of a run; chosen to take `seconds` if left out.
+        steps: of a run; chosen to take `seconds` if left out, a multiple of `least`.
+        everyone: in so many rounds all take part, however slow.
     """
     plans = []
     for entrant in entrants:
         if entrant.failure is None:
-            each = entrant.try_out(min(SHORT, steps or SHORT))
-            length = steps or min(most_steps, max(SHORT, round(seconds / each / SHORT) * SHORT))
+            each = entrant.try_out(min(least, steps or least))
+            length = steps or min(most_steps, max(least, round(seconds / each / least) * least))
             plans.append((entrant, length, min(1.0, _PATIENCE * seconds / (each * length))))
     for turn in range(rounds):
         tell(f"round {turn + 1} of {rounds}")
         for entrant, length, share in plans:
-            # The first two rounds are everyone's.
-            due = turn < 2 or int((turn + 1) * share) > int(turn * share)
+            due = turn < everyone or int((turn + 1) * share) > int(turn * share)
             if due and entrant.failure is None:
                 entrant.take(length)
 

@@ -43,10 +43,14 @@ def chosen_dtypes(settings: BenchmarkSettings) -> list[str]:
     return list(settings.dtypes or DTYPES)
 
 
+def compiling_backends() -> list[str]:
+    """Return the backends here that compile."""
+    here = [entry for entry in plugins.list("backend") if available(entry)]
+    return [each.name for each in here if plugins.load(each).capabilities.jit]
+
+
 def melting_backend(sizes: Sequence[int]) -> str:
-    """Return a backend to melt large fluids with: one that compiles, or the first there is."""
+    """Return a backend to melt large fluids with: one that compiles if there is any."""
     if max(sizes) <= SMALL:
         return "numpy"
-    here = [entry for entry in plugins.list("backend") if available(entry)]
-    compiling = [each.name for each in here if plugins.load(each).capabilities.jit]
-    return next(iter(compiling), here[0].name)
+    return next(iter(compiling_backends()), "numpy")

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from xpmd.benchmark import BenchmarkSettings
+from xpmd_benchmarks.admission import Program, admitted
 from xpmd_benchmarks.alternating import Entrant, in_turns, with_ratios
 from xpmd_benchmarks.backends import chosen_backends, chosen_dtypes
 from xpmd_benchmarks.engines import xpmd_fluid
 from xpmd_benchmarks.fluid_states import CUTOFF, DENSITY, DT
 from xpmd_benchmarks.peers import peers_for
-from xpmd_benchmarks.remote import Engine, EngineError
-
-#: Module of a program, the variant of it, and the interpreter if it is not this one.
-Program = tuple[Any, dict[str, Any], str | None]
+from xpmd_benchmarks.remote import Engine
 
 #: Rounds, and seconds a program gets in each.
 ROUNDS, SECONDS = 7, 1.0
@@ -57,6 +55,7 @@ class Field:
     ) -> None:
         self._settings, self._n_atoms, self._opened = settings, n_atoms, opened
         self.task = {
+            "name": "fluid",
             "arrays": str(state),
             "cutoff": CUTOFF,
             "dt": DT,
@@ -79,17 +78,12 @@ class Field:
         most = variant.get("most_atoms")
         if most is not None and self._n_atoms > most:
             return
-        environment = variant.get("environment")
-        try:
-            engine = Engine(Path(module.__file__), self._settings.threads, python, environment)
-            self._opened.enter_context(engine)
-            answer = engine.ask("look")
-        except EngineError as error:
-            self.absent.append({**words, "remark": str(error)})
-            return
-        self.versions |= answer["versions"]
-        if answer["missing"]:
-            self.absent.append({**words, "remark": f"{answer['missing']}: {module.INSTALL}"})
+        engine, versions, refusal = admitted(
+            (module, variant, python), self._settings.threads, self._opened
+        )
+        self.versions |= versions
+        if engine is None:
+            self.absent.append({**words, "remark": refusal})
             return
         task = {**self.task, **variant["options"], "precision": variant["precision"]}
         self.ready.append((words, engine, task, self._skins(variant)))

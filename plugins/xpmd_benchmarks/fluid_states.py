@@ -37,7 +37,7 @@ class FluidStates:
     """Makes fluids, each once.
 
     Args:
-        folder: where to put them.
+        folder: where to put them, or where they are.
         backend: the backend to melt large fluids with.
         threads: threads it gets.
         tell: takes a line on what is going on.
@@ -62,11 +62,13 @@ class FluidStates:
         if n_atoms > MELTED_WHOLE and cells % 2 == 0:
             with np.load(self.file(half)) as smaller:
                 coords = _eightfold(smaller["coords"], side / 2)
-            np.savez(path, coords=coords, velocities=_velocities(n_atoms), side=side)
+            np.savez(path, coords=coords, velocities=thermal_velocities(n_atoms), side=side)
             return path
         self._tell(f"melting {n_atoms} atoms")
         crystal = self._folder / "crystal.npz"
-        np.savez(crystal, coords=_crystal(cells, side), velocities=_velocities(n_atoms), side=side)
+        np.savez(
+            crystal, coords=_crystal(cells, side), velocities=thermal_velocities(n_atoms), side=side
+        )
         task = {
             "arrays": str(crystal),
             "backend": "numpy" if n_atoms <= SMALL else self._backend,
@@ -102,7 +104,7 @@ def _crystal(cells: int, side: float) -> Any:
     return ((corners.reshape(-1, 1, 3) + basis).reshape(-1, 3) + 0.25) * side / cells
 
 
-def _velocities(n_atoms: int) -> Any:
+def thermal_velocities(n_atoms: int) -> Any:
     """Return velocities of the temperature; the center of mass is at rest."""
     import numpy as np
 

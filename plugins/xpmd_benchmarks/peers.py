@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from xpmd.benchmark import BenchmarkSettings
 
 #: Names of peers; each is a module of `engines`, written with underscores.
-PEERS = ("lammps", "openmm")
+PEERS = ("lammps", "openmm", "jax-md", "torchmd", "torch-sim")
 
 
 class Peer(NamedTuple):

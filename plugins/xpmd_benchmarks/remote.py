@@ -60,6 +60,7 @@ class Engine:
                 text=True,
             )
         except OSError as error:
+            self._printed.close()
             raise EngineError(f"{python} cannot be run: {error}") from error
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()

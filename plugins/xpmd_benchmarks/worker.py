@@ -7,6 +7,8 @@ with the program in it will do.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import importlib.util
 import json
 import os
@@ -58,8 +60,13 @@ class Desk:
             taken = {
                 "wall": time.perf_counter() - wall,
                 "processor": time.process_time() - processor,
+                "processor_so_far": time.process_time(),
             }
             return {**taken, "found": found, "peak_bytes": peak_bytes()}
+        if wish == "weigh":
+            before = calmed_down()
+            found = self.cases[key].run(request["times"])
+            return {"found": found, "before_bytes": before, "peak_bytes": peak_bytes()}
         if wish == "save":
             import numpy as np
 
@@ -74,18 +81,40 @@ class Desk:
 def peak_bytes() -> int | None:
     """Return the most memory this process has had, where the operating system tells."""
     # What the system's accounting calls the peak counts the parent's memory from before this program.
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
+    peak = _status("VmHWM")
+    if peak is not None:
+        return peak
     try:
         import resource
     except ImportError:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def calmed_down() -> int | None:
+    """Give back memory that is free, forget the peak, and return the memory in use; `None` if unable."""
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        return None
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return None
+    return _status("VmRSS")
+
+
+def _status(name: str) -> int | None:
+    """Return bytes that the operating system tells of this process under a name."""
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
 
 
 def _with_arrays(task: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,14 @@ from xpmd.backend import backend as backend_named
 from xpmd.boundary import Boundary
 from xpmd.exclusions import Exclusions
 from xpmd.module import flatten, unflatten
-from xpmd.neighbor_finder import EXACT, CutoffNeighborFinder, all_pairs, require_mendable
+from xpmd.neighbor_finder import (
+    EXACT,
+    CutoffNeighborFinder,
+    all_pairs,
+    dense_pairs,
+    lists_densely,
+    require_mendable,
+)
 from xpmd.neighbor_list import NeighborList, bucketed, roomier, wasteful
 from xpmd_neighbors.cell_candidates import near, pairs_in_blocks
 from xpmd_neighbors.cell_grid import Grid, most_cells, sort_into_cells
@@ -38,7 +45,7 @@ class CellListNeighborFinder(CutoffNeighborFinder):
     def plan(
         self, coords: Array, boundary: Boundary, exclusions: Exclusions | None, *, backend: Backend
     ) -> CellPlan | str | None:
-        if lists_exactly(backend):
+        if lists_exactly(backend) or lists_densely(int(coords.shape[0]), backend):
             return EXACT
         n_atoms = int(coords.shape[0])
         leaves, spec = flatten(boundary)
@@ -87,6 +94,8 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         backend: Backend,
         xp: Any,
     ) -> NeighborList:
+        if lists_densely(int(coords.shape[0]), backend):
+            return dense_pairs(coords, boundary, self.cutoff, exclusions, backend=backend, xp=xp)
         if coords.shape[0] < 2:
             return all_pairs(coords, exclusions, backend=backend, xp=xp)
         full = backend.capabilities.pair_layout == "full"

@@ -10,7 +10,13 @@ from xpmd.backend import Backend
 from xpmd.boundary import Boundary
 from xpmd.exclusions import Exclusions
 from xpmd.module import flatten, static, unflatten
-from xpmd.neighbor_finder import EXACT, CutoffNeighborFinder, require_mendable
+from xpmd.neighbor_finder import (
+    EXACT,
+    CutoffNeighborFinder,
+    dense_pairs,
+    lists_densely,
+    require_mendable,
+)
 from xpmd.neighbor_list import NeighborList, bucketed, roomier, wasteful
 from xpmd_neighbors.host_pairs import (
     METHODS,
@@ -44,7 +50,7 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
     def plan(
         self, coords: Array, boundary: Boundary, exclusions: Exclusions | None, *, backend: Backend
     ) -> int | str | None:
-        if lists_exactly(backend):
+        if lists_exactly(backend) or lists_densely(int(coords.shape[0]), backend):
             return EXACT
         if self.capacity is not None:
             return self.capacity
@@ -74,6 +80,8 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
         backend: Backend,
         xp: Any,
     ) -> NeighborList:
+        if lists_densely(int(coords.shape[0]), backend):
+            return dense_pairs(coords, boundary, self.cutoff, exclusions, backend=backend, xp=xp)
         box, box_spec = flatten(boundary)
         extra = () if exclusions is None else (exclusions.partners,)
         n_atoms, kind = int(coords.shape[0]), backend.capabilities.index_dtype

@@ -46,7 +46,8 @@ def host_pairs(
             f"list cutoff of {cutoff} nm."
         )
     coords = np.asarray(coords)
-    rounding = float(np.finfo(coords.dtype).eps)
+    # Not `finfo`: called by a program of JAX, NumPy 1.26 warns of a smallest number that is zero there.
+    rounding = float(np.spacing(np.ones((), coords.dtype)))
     coords = coords.astype(np.float64)
     there = np.flatnonzero(np.isfinite(coords).all(axis=1))
     lost = len(there) < len(coords)

@@ -129,3 +129,50 @@ def test_arrays_go_to_the_device_asked_for() -> None:
     places: list[Any] = []
     jax.jit(lambda x: (places.append(on.device_of(x)), on.asarray(x, device=place))[1])(jnp.ones(2))
     assert places == [None]
+
+
+COMPILED_ONCE = """
+import sys
+import jax.monitoring
+import jax.numpy as jnp
+import xpmd as md
+from xpmd_interactions import LennardJones
+from xpmd_simulators import VelocityVerlet
+
+compiled, kept = [], []
+def heard(event, duration, **_):
+    compiled.append("backend_compile" in event)
+    kept.append("cache_retrieval" in event)
+jax.monitoring.register_event_duration_secs_listener(heard)
+print(md.backend("jax").keep_compiled(sys.argv[1]))
+atoms = md.Atoms(mass=10.0, sigma=0.3, epsilon=0.2)
+coords = jnp.asarray([[1.0, 1.0, 1.0], [1.4, 1.0, 1.0]])
+system = md.System(atoms, coords, md.CubicBoundary(3.0), interactions=[LennardJones()])
+md.simulate(system, VelocityVerlet(0.002), 3)
+print(sum(kept))
+"""
+
+
+def test_a_second_process_finds_what_was_compiled(tmp_path: Any) -> None:
+    folder = tmp_path / "compiled"
+    kept = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", COMPILED_ONCE, str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert not done.returncode, done.stderr
+        said, found = done.stdout.split()
+        assert said == str(folder)
+        kept.append(int(found))
+    assert kept[0] == 0
+    assert kept[1] > 3
+    assert any(folder.iterdir())
+
+
+def test_numpy_has_nothing_to_keep(tmp_path: Any) -> None:
+    assert md.backend("numpy").keep_compiled(tmp_path / "nothing") is None
+    assert not (tmp_path / "nothing").exists()

@@ -34,6 +34,7 @@ GAPS = {
 #: Files that one package has beyond the common ones, and what they hold.
 EXTRAS = {
     ("xpmd_torch", "directional.py"): "forward mode inside forward mode, which PyTorch lacks",
+    ("xpmd_torch", "namespace.py"): "functions that lose gradients, mended",
 }
 PACKAGES = ("xpmd_numpy", "xpmd_cupy", "xpmd_torch", "xpmd_jax")
 

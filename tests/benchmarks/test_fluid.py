@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from xpmd.commands.app import app
-from xpmd_benchmarks import peers
 from xpmd_benchmarks.engines import lammps, openmm
 from xpmd_benchmarks.fluid_states import FluidStates, cells_a_side, crystalline_order
 
 
-def bench(*arguments: str):
-    return CliRunner().invoke(app, ["bench", *arguments], env={"COLUMNS": "250"})
-
-
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
+def measured(reported):
     """The report of NumPy beside LAMMPS and OpenMM, as JSON and as Markdown."""
-    folder = tmp_path_factory.mktemp("bench")
-    files = ["--json", str(folder / "found.json"), "--markdown", str(folder / "found.md")]
-    chosen = ["--suite", "fluid", "--backend", "numpy", "--dtype", "float64", "--peers"]
-    result = bench(*chosen, "--peer", "lammps,openmm", "--quick", *files)
-    assert result.exit_code == 0, result.output
-    (report,) = json.loads((folder / "found.json").read_text())["benchmarks"]
-    return report, (folder / "found.md").read_text()
+    chosen = ["--backend", "numpy", "--dtype", "float64"]
+    return reported("fluid", *chosen, "--peers", "--peer", "lammps,openmm")
 
 
 def test_every_program_is_measured(measured):
@@ -111,21 +97,12 @@ def test_a_large_fluid_is_eight_small_ones(tmp_path):
         (["--suite", "fluids"], "'fluids' is no known benchmark. Did you mean 'fluid'?"),
     ],
 )
-def test_what_cannot_be_measured(arguments, message):
+def test_what_cannot_be_measured(arguments, message, bench):
     chosen = [] if "--suite" in arguments else ["--suite", "fluid"]
     result = bench("--quick", *chosen, *arguments)
     assert result.exit_code == 2
     words = " ".join(result.output.replace("│", " ").split())
     assert message in words
-
-
-def test_a_peer_that_is_not_installed_is_named(monkeypatch):
-    """In an interpreter without it, here one that knows the standard library only."""
-    assert set(peers.PEERS) >= {"lammps", "openmm"}
-    for module in (lammps, openmm):
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-        assert module.missing() == "not installed"
-        assert "pip install" in module.INSTALL
 
 
 def test_cells():

@@ -183,6 +183,23 @@ def test_ways_to_write_a_box(given: Any, sides: Any) -> None:
     assert md.CubicBoundary(*given).side_lengths() == sides
 
 
+@pytest.mark.parametrize("cell", ["box", "rectangle", "triclinic"])
+def test_numbers_of_numpy_are_plain_numbers(
+    on: md.Backend, array: Callable[..., Any], cell: str
+) -> None:
+    """A row of an array holds numbers of a type, that of a box must not become that of positions."""
+    boundary, vectors = CELLS[cell]
+    box = type(boundary)(vectors if cell == "triclinic" else np.diag(vectors))
+    separate = type(boundary)(list(vectors) if cell == "triclinic" else list(np.diag(vectors)))
+    position = array(np.full((2, len(vectors)), 0.9), dtype="float32")
+    for each in (box, separate):
+        for part in each.nearest(
+            [position[:, k] for k in range(each.dimensions)], xp=on.xp(position)
+        ):
+            assert on.is_array(part)
+            assert on.dtype_name(part) == "float32"
+
+
 def test_ways_to_write_a_triclinic_cell(array: Callable[..., Any]) -> None:
     for vectors in (SKEWED, tuple(map(tuple, SKEWED)), array(SKEWED), [array(r) for r in SKEWED]):
         np.testing.assert_allclose(md.TriclinicBoundary(vectors).cell_vectors(), SKEWED, rtol=1e-15)

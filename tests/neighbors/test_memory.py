@@ -44,11 +44,11 @@ def test_atoms_in_a_row_do_not_fill_space_with_cells() -> None:
     """The cells of a box are as many as there are atoms, not as there is space."""
     coords = np.zeros((500, 3))
     coords[:, 0] = np.arange(500) * 10.0
-    boundary = md.CubicBoundary(5000.0)
+    boundary, on = md.CubicBoundary(5000.0), md.backend("numpy")
     tracemalloc.start()
     finder = CellListNeighborFinder(cutoff=1.0)
-    cells = finder._cells(coords, boundary, np)
-    grid = sort_into_cells(coords, boundary, 1.0, cells, backend=md.backend("numpy"), xp=np)
+    cells = finder._cells(coords, boundary, on.xp(coords))
+    grid = sort_into_cells(coords, boundary, 1.0, cells, backend=on, xp=on.xp(coords))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert grid.ranges.count.max() < 100

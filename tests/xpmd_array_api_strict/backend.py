@@ -21,13 +21,14 @@ namespace.set_array_api_strict_flags(boolean_indexing=False, data_dependent_shap
 def _leave_operators_to_other_arrays() -> None:
     """Let `strict * other` be answered by the other array, as on all libraries.
 
-    array-api-strict 2.6 raises where Python's protocol asks for `NotImplemented`.
+    array-api-strict 2.6 raises where Python's protocol asks for `NotImplemented`. Numbers of NumPy, which
+    answer like arrays since 2.0, are refused as before.
     """
     array: Any = type(namespace.ones(1))
     check = array._check_type_device
 
     def tolerant(self: Array, other: Any) -> None:
-        if not hasattr(other, "__array_namespace__") or isinstance(other, array):
+        if not hasattr(other, "__array_namespace__") or isinstance(other, (array, np.generic)):
             check(self, other)
 
     array._check_type_device = tolerant

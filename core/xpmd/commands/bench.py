@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,8 @@ from rich.table import Table
 
 from xpmd import plugins as registry
 from xpmd.benchmark import BenchmarkReport, BenchmarkSettings, BenchmarkTable
-from xpmd.benchmark_text import as_json, as_markdown, as_text, cells, setting_lines
+from xpmd.benchmark_page import folder_from, page
+from xpmd.benchmark_text import as_json, as_text, cells, setting_lines
 from xpmd.errors import XpmdError
 
 
@@ -57,10 +59,15 @@ def bench(
         quick=quick,
         tell=lambda line: print(line, file=sys.stderr, flush=True),
     )
+    if plot is not None and importlib.util.find_spec("matplotlib") is None:
+        raise typer.BadParameter("needs pip install 'xpmd[viz]'", param_hint="--plot")
     names = _listed(suite) or [entry.name for entry in registry.list("benchmark")]
     reports = [_run(name, settings) for name in names]
     for report in reports:
         _show(report)
+    for file in (json_file, markdown):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
     if json_file is not None:
         json_file.write_text(as_json(reports) + "\n", encoding="utf-8")
     if plot is not None:
@@ -69,7 +76,8 @@ def bench(
             for figure in report.figures:
                 figure.draw(plot / f"{figure.name}.png")
     if markdown is not None:
-        markdown.write_text(_page(reports), encoding="utf-8")
+        images = "" if plot is None else folder_from(markdown, plot)
+        markdown.write_text(page(reports, images, quick=quick), encoding="utf-8")
 
 
 def _listed(words: Sequence[str] | None) -> list[str]:
@@ -131,17 +139,3 @@ def _table(table: BenchmarkTable) -> Table:
     for row in rows:
         shown.add_row(*map(escape, row))
     return shown
-
-
-def _page(reports: Sequence[BenchmarkReport]) -> str:
-    parts = []
-    for report in reports:
-        parts += [
-            f"## {report.name}",
-            "",
-            "\n".join(f"- {x}" for x in setting_lines(report.setting)),
-        ]
-        parts += ["\n" + as_markdown(table) for table in report.tables]
-        parts += [f"\n![{figure.title}](images/{figure.name}.png)" for figure in report.figures]
-        parts.append("")
-    return "\n".join(parts)

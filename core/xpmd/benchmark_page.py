@@ -1,0 +1,84 @@
+"""Reports of benchmarks as one page of Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from xpmd.benchmark import BenchmarkReport
+from xpmd.benchmark_text import as_markdown
+
+_INTRODUCTION = """\
+# Benchmarks
+
+What `make bench` found on the machine below, which also wrote this page. Programs take turns, so
+that whatever else the machine does hits all alike; times are medians. Ratios travel to another
+machine, times do not.
+"""
+_QUICK = """
+**From a quick run that only sees whether all works: the numbers say nothing.**
+"""
+_AGAIN = """
+To do it again, all of it or a part, beside the other programs that are installed:
+
+```shell
+make bench
+xpmd bench --suite fluid --sizes 864 --backend jax --peers
+```
+
+`xpmd bench --help` lists the options; `--json FILE` writes all numbers, of which a part is shown
+here. A program that does not go together with what is installed can have a Python of its own, named
+by `--peer-python`.
+"""
+#: Paths of a machine, which say nothing on another.
+_ROOTED = re.compile(r"(?<![\w.~-])/(?:[\w.+-]+/)+([\w.+-]*)")
+
+
+def page(reports: Sequence[BenchmarkReport], images: str, *, quick: bool) -> str:
+    """Return the page.
+
+    Args:
+        images: the folder of the figures as seen from the page; "" if there are none.
+        quick: whether the numbers mean nothing.
+    """
+    parts = [_INTRODUCTION, *([_QUICK] if quick else []), _AGAIN, "\n"]
+    parts += [f"- {line}\n" for line in _setting([report.setting for report in reports])]
+    for report in reports:
+        parts.append(f"\n## {report.name}\n")
+        parts += [f"\n{as_markdown(table)}\n" for table in report.summary or report.tables]
+        if images:
+            parts += [f"\n![{each.title}]({images}/{each.name}.png)\n" for each in report.figures]
+    return _ROOTED.sub(r"\1", "".join(parts)).replace("\n\n\n", "\n\n")
+
+
+def _setting(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what all reports were made with, one thing a line; what differs as a range."""
+    merged: dict[str, list[Any]] = {}
+    versions: dict[str, Any] = {}
+    for setting in settings:
+        for name, value in setting.items():
+            if isinstance(value, Mapping):
+                versions |= value
+            else:
+                merged.setdefault(name.partition(" at the ")[0], []).append(value)
+    lines = []
+    for name, values in merged.items():
+        known = sorted({value for value in values if value is not None}, key=_order)
+        if known:
+            lines.append(f"{name}: {known[0]}" + (f" to {known[-1]}" if len(known) > 1 else ""))
+    lines.append("versions: " + ", ".join(f"{name} {value}" for name, value in versions.items()))
+    return lines
+
+
+def _order(value: Any) -> tuple[bool, Any]:
+    number = isinstance(value, (int, float))
+    return number, value if number else str(value)
+
+
+def folder_from(page_file: Path, folder: Path) -> str:
+    """Return a folder as it is linked from a page."""
+    import os
+
+    return Path(os.path.relpath(folder.resolve(), page_file.resolve().parent)).as_posix()

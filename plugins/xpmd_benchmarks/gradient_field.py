@@ -1,0 +1,177 @@
+"""All programs on the gradient of one system: who takes part, and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from xpmd.benchmark import BenchmarkSettings
+from xpmd_benchmarks.admission import Program, admitted
+from xpmd_benchmarks.alternating import Entrant, in_turns, with_ratios
+from xpmd_benchmarks.backends import chosen_backends, chosen_dtypes
+from xpmd_benchmarks.engines import xpmd_gradient
+from xpmd_benchmarks.fluid_states import CUTOFF, DT
+from xpmd_benchmarks.peers import peers_for
+from xpmd_benchmarks.remote import Engine
+
+STRATEGIES = ("reverse", "checkpointed", "reversible", "forward")
+#: Up to so many atoms all pairs are looked at.
+ALL_PAIRS = 200
+#: Skin of the neighbor lists.
+SKIN = 0.4
+#: Rounds, and seconds a program gets in each.
+ROUNDS, SECONDS = 3, 0.5
+QUICK_ROUNDS, QUICK_SECONDS = 1, 0.01
+#: Unless it is asked for, a number of steps that would take longer than this is left out, seconds.
+LONGEST = 3.0
+#: What all gradients are compared with.
+REFERENCE = xpmd_gradient.variant("numpy", "float64", "reverse")
+
+
+def programs_for(settings: BenchmarkSettings, n_atoms: int) -> list[Program]:
+    """Return the programs that are wanted, ours first: small ones in double precision, others in single.
+
+    Raises:
+        ValueError: there is no such backend, type, strategy or peer.
+    """
+    from xpmd.gradient_strategy import resolve_strategy
+
+    strategies = settings.strategies or STRATEGIES
+    for name in strategies:
+        resolve_strategy(name)
+    usual = ["float64"] if n_atoms <= ALL_PAIRS else ["float32"]
+    dtypes = chosen_dtypes(settings) if settings.dtypes else usual
+    own = product(chosen_backends(settings), dtypes, strategies)
+    found: list[Program] = [(xpmd_gradient, xpmd_gradient.variant(*each), None) for each in own]
+    for module, python in peers_for(settings, "gradient"):
+        found += [
+            (module, each, python)
+            for each in module.variants(settings.threads)
+            if "gradient" in each["tasks"] and each["precision"] in dtypes
+        ]
+    return found
+
+
+class GradientField:
+    """Those that take part with a system.
+
+    Args:
+        programs: what `programs_for` returned.
+        state: the file with the system.
+        opened: closes the processes at the end.
+    """
+
+    def __init__(
+        self,
+        settings: BenchmarkSettings,
+        programs: Sequence[Program],
+        state: Path,
+        n_atoms: int,
+        steps: Sequence[int],
+        opened: ExitStack,
+    ) -> None:
+        self._settings, self._steps, self._opened = settings, sorted(steps), opened
+        self._words = {"atoms": n_atoms}
+        skin = None if n_atoms <= ALL_PAIRS else (settings.skins or (SKIN,))[0]
+        base = {"arrays": str(state), "cutoff": CUTOFF, "dt": DT, "skin": skin, "name": "gradient"}
+        self._task = {**base, "threads": settings.threads}
+        self.versions: dict[str, str] = {}
+        self._absent: list[dict[str, Any]] = []
+        #: The run, and the run with its derivative.
+        self._pairs: list[tuple[Entrant, Entrant]] = []
+        for program in programs:
+            self._admit(program)
+
+    def _admit(self, program: Program) -> None:
+        module, variant, _ = program
+        words = {
+            **self._words,
+            "program": module.NAME,
+            "variant": variant["variant"],
+            "precision": variant["precision"],
+            "strategy": variant["strategy"],
+        }
+        engine, versions, refusal = admitted(program, self._settings.threads, self._opened)
+        self.versions |= versions
+        if engine is None:
+            self._absent.append({**words, "remark": refusal})
+            return
+        task = {**self._task, **variant["options"], "precision": variant["precision"]}
+        each = 0.0
+        for n_steps in self._steps:
+            row = {**words, "steps": n_steps}
+            if each * n_steps > LONGEST and not self._settings.steps:
+                remark = f"left out: {each * n_steps:.0f} s a run; --steps {n_steps} does it"
+                self._absent.append({**row, "remark": remark})
+                continue
+            self._settings.tell(" ".join(map(str, row.values())))
+            alone, whole = (self._entrant(engine, task, row, flag) for flag in (False, True))
+            each = 0.0 if whole.failure else whole.try_out(1) / n_steps
+            self._pairs.append((alone, whole))
+
+    def _entrant(
+        self, engine: Engine, task: dict[str, Any], row: dict[str, Any], derivative: bool
+    ) -> Entrant:
+        entrant = Entrant(engine, f"{row['steps']} {derivative}", row)
+        each = {**task, "n_steps": row["steps"], "derivative": derivative}
+        entrant.prepare(each, 1)
+        entrant.weigh(1)
+        return entrant
+
+    def measured(self) -> list[dict[str, Any]]:
+        """Return a row for each program and number of steps."""
+        settings, quick = self._settings, self._settings.quick
+        in_turns(
+            [entrant for pair in self._pairs for entrant in pair],
+            rounds=settings.rounds or (QUICK_ROUNDS if quick else ROUNDS),
+            seconds=QUICK_SECONDS if quick else SECONDS,
+            steps=None,
+            tell=settings.tell,
+            least=1,
+        )
+        expected = self._expected()
+        rows = [_row(*pair, expected[pair[0].words["steps"]]) for pair in self._pairs]
+        found: list[dict[str, Any]] = []
+        for n_steps in self._steps:
+            same = [row for row in rows if row["steps"] == n_steps]
+            found += with_ratios(same, "ms a step")
+        return found + self._absent
+
+    def _expected(self) -> dict[int, float]:
+        """Return the gradient of the reference by the number of steps."""
+        found = {}
+        program = (xpmd_gradient, REFERENCE, None)
+        engine, _, refusal = admitted(program, self._settings.threads, self._opened)
+        assert engine is not None, refusal
+        task = {**self._task, **REFERENCE["options"], "precision": REFERENCE["precision"]}
+        for n_steps in {pair[0].words["steps"] for pair in self._pairs}:
+            whole = {**task, "n_steps": n_steps, "derivative": True}
+            engine.ask("prepare", key="reference", task=whole)
+            found[n_steps] = engine.ask("run", key="reference", times=1)["found"]["gradient"]
+        return found
+
+
+def _row(alone: Entrant, whole: Entrant, expected: float) -> dict[str, Any]:
+    row = dict(whole.words)
+    n_steps = row["steps"]
+    for column, value, factor in (
+        ("ms a step", whole.median, 1e3 / n_steps),
+        ("run ms a step", alone.median, 1e3 / n_steps),
+        ("MiB", whole.memory, 2.0**-20),
+        ("run MiB", alone.memory, 2.0**-20),
+        ("first call s", whole.first, 1.0),
+    ):
+        row[column] = None if value is None else value * factor
+    if whole.median is not None and alone.median is not None:
+        row["over the run"] = whole.median / alone.median
+    row["rounds"] = len(whole.wall)
+    failure = alone.failure or whole.failure
+    if failure is not None:
+        row["remark"] = failure
+    elif whole.found is not None:
+        row["gradient"] = whole.found["gradient"]
+        row["off by"] = abs(row["gradient"] / expected - 1.0)
+    return row

@@ -1,0 +1,87 @@
+"""Trainings of the examples, from the start of a process, with empty caches and with full ones."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from xpmd.benchmark import BenchmarkSettings
+from xpmd_benchmarks.engines import xpmd_example
+from xpmd_benchmarks.remote import Engine, EngineError
+
+QUICK_EPOCHS, QUICK_STEPS = 2, 10
+
+
+def examples_folder() -> Path:
+    """Return where the examples are.
+
+    Raises:
+        ValueError: they are not here; says where from to run.
+    """
+    for folder in (Path(__file__).parents[2] / "examples", Path.cwd() / "examples"):
+        if (folder / "lennard_jones_sigma.py").is_file():
+            return folder
+    raise ValueError(
+        "The examples are not part of what is installed: run from a copy of the source, which has the "
+        "folder `examples`."
+    )
+
+
+def trained(settings: BenchmarkSettings, backends: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row for each example, backend and start."""
+    folder, rows = examples_folder(), []
+    strategies = settings.strategies or ("",)
+    for example, backend, strategy in product(xpmd_example.EXAMPLES, backends, strategies):
+        epochs, n_steps = xpmd_example.EXAMPLES[example]
+        if settings.quick:
+            epochs, n_steps = QUICK_EPOCHS, QUICK_STEPS
+        task = {
+            "folder": str(folder),
+            "example": example,
+            "backend": backend,
+            "strategy": strategy,
+            "n_steps": n_steps,
+        }
+        # Nothing that other processes compiled may help, and of this one only what it keeps on disk.
+        with tempfile.TemporaryDirectory(prefix="xpmd_bench_") as caches:
+            for start in ("first", "again"):
+                words = {
+                    "example": example,
+                    "backend": backend,
+                    "strategy": strategy or "as it is",
+                    "epochs": epochs,
+                    "steps": n_steps,
+                    "start": start,
+                }
+                settings.tell(f"{example} {backend} {strategy} {start}")
+                rows.append({**words, **_taken(task, epochs, settings.threads, Path(caches))})
+    return rows
+
+
+def _taken(task: dict[str, Any], epochs: int, threads: int, caches: Path) -> dict[str, Any]:
+    """Return seconds from the start of a process to the end of the first epoch, and of all."""
+    environment = {
+        "XDG_CACHE_HOME": str(caches),
+        "TORCHINDUCTOR_CACHE_DIR": str(caches / "inductor"),
+        "TRITON_CACHE_DIR": str(caches / "triton"),
+    }
+    began = time.perf_counter()
+    try:
+        with Engine(Path(xpmd_example.__file__), threads, environment=environment) as engine:
+            engine.ask("prepare", key="it", task=task)
+            answer = engine.ask("run", key="it", times=1)
+            row = {
+                "first epoch s": time.perf_counter() - began,
+                "its CPU s": answer["processor_so_far"],
+            }
+            answer = engine.ask("run", key="it", times=epochs - 1)
+            row["training s"] = time.perf_counter() - began
+            row["CPU s"] = answer["processor_so_far"]
+            row["loss at the end"] = answer["found"]["loss"]
+            return row
+    except EngineError as error:
+        return {"remark": str(error)}

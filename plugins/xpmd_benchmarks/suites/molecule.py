@@ -1,0 +1,82 @@
+"""Small systems, where what is around a step counts: the examples, and fifty atoms."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
+from xpmd.benchmark_text import cell
+from xpmd_benchmarks import machine
+from xpmd_benchmarks.backends import chosen_backends
+from xpmd_benchmarks.molecule_steps import stepped
+from xpmd_benchmarks.molecule_training import examples_folder, trained
+from xpmd_benchmarks.summaries import Summary
+
+TRAINING_COLUMNS = (
+    "example",
+    "backend",
+    "strategy",
+    "epochs",
+    "steps",
+    "start",
+    "first epoch s",
+    "its CPU s",
+    "training s",
+    "CPU s",
+    "loss at the end",
+    "remark",
+)
+TRAINING_NOTES = (
+    "From the start of the process to the end of the first epoch, and of the last; imports and "
+    "compilation included. `first`: with empty caches; `again`: with what that start left in them.",
+)
+STEP_COLUMNS = (
+    "case",
+    "backend",
+    "precision",
+    "us a step",
+    "best",
+    "CPU us a step",
+    "first call s",
+    "remark",
+)
+STEP_NOTES = (
+    "50 atoms of `lennard_jones_sigma` in runs of 500 steps: at constant energy with all pairs; with its "
+    "thermostat and list; and with records of temperature and coordinates every ten steps as well.",
+)
+
+
+class Molecule(Benchmark):
+    """Cold start, second start and whole training of the examples; a step of 50 atoms."""
+
+    description: ClassVar[str] = "small systems: the examples, and a step of 50 atoms"
+
+    def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
+        found = machine.setting()
+        examples_folder()
+        backends = chosen_backends(settings)
+        steps, trainings = stepped(settings, backends), trained(settings, backends)
+        found["load at the end"] = machine.load()
+        tables = [
+            BenchmarkTable("a step of 50 atoms", STEP_COLUMNS, tuple(steps), STEP_NOTES),
+            BenchmarkTable(
+                "trainings of the examples", TRAINING_COLUMNS, tuple(trainings), TRAINING_NOTES
+            ),
+        ]
+        return BenchmarkReport("molecule", tables, (), _summaries(steps, trainings), found)
+
+
+def _summaries(
+    steps: list[dict[str, Any]], trainings: list[dict[str, Any]]
+) -> tuple[BenchmarkTable, BenchmarkTable]:
+    of_steps, of_trainings = Summary("case", "precision"), Summary("example", "start")
+    for row in steps:
+        of_steps.put(row, f"{row['backend']}, us", row.get("us a step"))
+    for row in trainings:
+        first, whole = row.get("first epoch s"), row.get("training s")
+        both = None if whole is None else f"{cell(first)} / {cell(whole)}"
+        of_trainings.put(row, f"{row['backend']}, s", both)
+    return (
+        of_steps.table("a step of 50 atoms", STEP_NOTES),
+        of_trainings.table("trainings: first epoch / all of it", TRAINING_NOTES),
+    )

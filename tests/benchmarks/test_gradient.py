@@ -1,0 +1,95 @@
+"""`xpmd bench --suite gradient`, on a few atoms and steps."""
+
+from __future__ import annotations
+
+import pytest
+
+STRATEGIES = ["reverse", "checkpointed", "reversible", "forward"]
+
+
+@pytest.fixture(scope="module")
+def rows(reported):
+    chosen = ["--backend", "numpy", "--dtype", "float32,float64", "--sizes", "20"]
+    report, page = reported("gradient", *chosen, "--steps", "6,12")
+    assert "| atoms | steps | program |" in page
+    (table,) = report["tables"]
+    return table["rows"]
+
+
+def test_every_strategy_is_measured(rows):
+    found = {(r["steps"], r["precision"], r["strategy"]) for r in rows}
+    wanted = {
+        (steps, dtype, strategy)
+        for steps in (6, 12)
+        for dtype in ("float32", "float64")
+        for strategy in STRATEGIES
+    }
+    assert found == wanted
+    for row in rows:
+        assert row.get("remark") is None, row
+        assert row["over the run"] == pytest.approx(row["ms a step"] / row["run ms a step"])
+        assert row["over the run"] > 0.5
+        assert row["ratio"] >= 1.0
+        assert row["first call s"] > 0
+        assert row["rounds"] == 1
+
+
+def test_all_find_the_same_gradient(rows):
+    for row in rows:
+        assert abs(row["gradient"]) > 1e-7
+        assert row["off by"] < (1e-11 if row["precision"] == "float64" else 1e-3), row
+    longer = {r["steps"]: r["gradient"] for r in rows}
+    assert abs(longer[12]) > abs(longer[6])
+
+
+def test_the_gradient_is_that_of_central_differences(reported):
+    """By the strategy that only calls the loss, which may be measured like the others."""
+    chosen = ["--backend", "numpy", "--strategy", "finite_difference", "--sizes", "20"]
+    report, _ = reported("gradient", *chosen, "--steps", "12")
+    (row,) = report["tables"][0]["rows"]
+    assert row["off by"] < 1e-6
+
+
+def test_a_fluid_with_a_list(reported):
+    chosen = ["--backend", "numpy", "--sizes", "256", "--steps", "3", "--strategy", "reverse"]
+    report, _ = reported("gradient", *chosen)
+    (row,) = report["tables"][0]["rows"]
+    assert row["precision"] == "float32"
+    assert 0 < row["off by"] < 1e-4
+
+
+def test_states_take_memory_with_every_step(reported):
+    """Positions, velocities and forces of each, in numbers of eight bytes."""
+    chosen = ["--backend", "numpy", "--dtype", "float64", "--sizes", "100", "--steps", "10,160"]
+    report, _ = reported("gradient", *chosen, "--strategy", "reverse,reversible")
+    memory = {(r["strategy"], r["steps"]): r["MiB"] for r in report["tables"][0]["rows"]}
+    states = 150 * 3 * 100 * 3 * 8 / 2**20
+    assert memory["reverse", 160] - memory["reverse", 10] > 0.8 * states
+    assert memory["reversible", 160] - memory["reversible", 10] < 0.3 * states
+
+
+@pytest.mark.slow
+def test_backends_agree(reported):
+    """A compiler that computes something else would show here."""
+    chosen = ["--backend", "numpy,torch,jax", "--dtype", "float64", "--sizes", "20,256"]
+    report, _ = reported("gradient", *chosen, "--strategy", "reverse")
+    rows = report["tables"][0]["rows"]
+    assert {row["variant"] for row in rows} == {"numpy", "torch", "jax"}
+    assert all(row["off by"] < 1e-10 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--strategy", "revers"],
+            "'revers' is no known gradient_strategy. Did you mean 'reverse'?",
+        ),
+        (["--sizes", "300"], "300 atoms do not fill a cube"),
+        (["--dtype", "float8"], "float8 is none of float32, float64"),
+    ],
+)
+def test_what_cannot_be_measured(arguments, message, bench):
+    result = bench("--quick", "--suite", "gradient", *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
