@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,12 @@ def _outside(extra: Array, inputs: Arrays) -> Array:
     """Return an array without the level of differentiation of the inputs; outer ones still follow it."""
     level = max((x.level for x in inputs if isinstance(x, WrappedArray)), default=None)
     return extra.primal if getattr(extra, "level", None) == level is not None else extra
+
+
+@functools.cache
+def _dtype_name(kind: type, dtype: Any) -> str:
+    # The kind comes first, since types of different libraries object to being compared.
+    return str(dtype).rpartition(".")[2]
 
 
 class DifferentiatedBackend(Backend):
@@ -49,7 +56,7 @@ class DifferentiatedBackend(Backend):
         return self.plain_to_numpy(self.differentiation.primal(array))
 
     def dtype_name(self, array: Array) -> str:
-        return str(array.dtype).rpartition(".")[2]
+        return _dtype_name(type(array.dtype), array.dtype)
 
     def stop_gradient(self, array: Array) -> Array:
         return self.differentiation.stop_gradient(array)

@@ -57,14 +57,16 @@ def pair_force_vjp(
     w: Array,
     leaves: LeafMap,
     found: Cotangents,
+    *,
+    forces: bool = True,
 ) -> PairForces | None:
-    """Return forces and J^T w; add parameter cotangents to `found`."""
+    """Return forces, if wanted, and J^T w; add parameter cotangents to `found`."""
     backend = system.backend
     xp = backend.xp(coords, w, *leaves.leaves)
     if not _applies(system, neighbors, leaves, xp):
         return None
     columns, of_forces = blocks.columns(coords), blocks.columns(w)
-    forces: Totals = [None] * len(columns)
+    totals: Totals = [None] * len(columns)
     response: Totals = [None] * len(columns)
     functions = _closed_functions(system, leaves)
     for block in blocks.cut(system, neighbors):
@@ -86,14 +88,17 @@ def pair_force_vjp(
                 function.add_derivatives(form, weight, block)
             factor = block.added(factor, block.masked(f, mask))
             slope = block.added(slope, of_squared)
-        _add_along(forces, block, factor, parts)
+        if forces:
+            _add_along(totals, block, factor, parts)
         slope = block.product(slope, 2.0)
         for axis, (part, change) in enumerate(zip(parts, difference, strict=True)):
             h = block.added(block.product(factor, change), block.product(slope, part))
             response[axis] = block.added_on_atoms(response[axis], h)
     for function in functions:
         function.collect(found)
-    return PairForces(_complete(forces, coords, xp), _complete(response, coords, xp))
+    return PairForces(
+        _complete(totals, coords, xp) if forces else None, _complete(response, coords, xp)
+    )
 
 
 def pair_force_jvp(

@@ -64,8 +64,10 @@ def pair_force_vjp(
     w: Array,
     leaves: LeafMap,
     found: Cotangents,
+    *,
+    forces: bool = True,
 ) -> PairForces | None:
-    """Return forces and J^T w; add parameter cotangents to `found`."""
+    """Return forces, if wanted, and J^T w; add parameter cotangents to `found`."""
     backend, neighbors = system.backend, _trusted(neighbors)
     box = leaves.part(system.boundary, leaves.numbers.boundary)
     if box.values or not _elementwise(_terms(system, neighbors, leaves)):
@@ -89,14 +91,17 @@ def pair_force_vjp(
             factor, slope = factor + f, slope + df * along
             of_inputs += [along * each for each in others]
         h = [factor * c + 2.0 * slope * p for c, p in zip(difference, geometry.parts, strict=True)]
-        return row_sums(*(factor * part for part in geometry.parts), *h, *of_inputs)
+        along_parts = [factor * part for part in geometry.parts] if forces else []
+        return row_sums(*along_parts, *h, *of_inputs)
 
     sums = _guarded_where_differentiated(summed, (coords, w, *leaves.leaves), backend)
     n = system.boundary.dimensions
-    rows = iter(sums[2 * n :])
+    rows = iter(sums)
+    of_forces = [next(rows) for _ in range(n)] if forces else None
+    response = [next(rows) for _ in range(n)]
     for term in _terms(system, neighbors, leaves):
         term.collect([_shaped(next(rows), value) for value in term.inputs], found)
-    return PairForces(list(sums[:n]), list(sums[n : 2 * n]))
+    return PairForces(of_forces, response)
 
 
 def pair_force_jvp(

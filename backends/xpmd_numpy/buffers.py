@@ -20,29 +20,35 @@ class Buffers:
     """
 
     def __init__(self, size: int, dtype: Any) -> None:
-        self._size, self._length = size, size
-        self._held: dict[Any, list[Array]] = {dtype: [], np.bool_: []}
-        self._next: dict[Any, int] = {}
-        self.dtype = dtype
+        self.numbers = _InTurn(size, dtype)
+        self.flags = _InTurn(size, np.bool_)
 
     def take_back(self, length: int) -> None:
         """Take all arrays back, and hand them out with this length from now on."""
-        self._next, self._length = {}, length
+        self.numbers.take_back(length)
+        self.flags.take_back(length)
 
-    def numbers(self) -> Array:
-        """Return an array of numbers that holds anything."""
-        return self._array(self.dtype)
 
-    def flags(self) -> Array:
-        """Return an array of truth values that holds anything."""
-        return self._array(np.bool_)
+class _InTurn:
+    """Arrays of one type; a call returns the next, which holds anything."""
 
-    def _array(self, kind: Any) -> Array:
-        held, place = self._held[kind], self._next.get(kind, 0)
-        self._next[kind] = place + 1
-        if place == len(held):
-            held.append(np.empty(self._size, dtype=kind))
-        return held[place][: self._length]
+    def __init__(self, size: int, dtype: Any) -> None:
+        self._size, self._dtype, self._length = size, dtype, size
+        self._held: list[Array] = []
+        self._cut: list[Array] = []
+        self._next = 0
+
+    def __call__(self) -> Array:
+        if self._next == len(self._held):
+            self._held.append(np.empty(self._size, dtype=self._dtype))
+            self._cut.append(self._held[-1][: self._length])
+        self._next += 1
+        return self._cut[self._next - 1]
+
+    def take_back(self, length: int) -> None:
+        self._next = 0
+        if length != self._length:
+            self._length, self._cut = length, [array[:length] for array in self._held]
 
 
 #: Buffers that nobody computes in now. Whoever wants some takes them out, so that threads share none.

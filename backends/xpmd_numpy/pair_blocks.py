@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from xpmd.neighbor_list import NeighborList
 from xpmd.orthorhombic_boundary import OrthorhombicBoundary
-from xpmd.pairwise import STAND_IN, PairwiseInteraction
+from xpmd.pairwise import PairwiseInteraction
 from xpmd_autodiff.pair_block import PairBlock
 from xpmd_numpy.buffers import Buffers, borrowed_buffers
+from xpmd_numpy.runs import Runs, runs_of_blocks
 
 Array = Any
 
 #: Pairs in a block: a dozen arrays of them fit a core's cache, and calls cost little beside them.
 BLOCK = 16384
-#: Least pairs that follow each other with the same first atom, on average, for sums of runs.
-SHORTEST_RUN = 4
 
 
 class BufferedPairBlock(PairBlock):
     """Some pairs, and the arithmetic on them in buffers.
 
     Args:
+        runs: those of `first`, `None` if it has none.
         buffers: for as many pairs as there are, or more.
     """
 
     def __init__(
-        self, system: Any, first: Array, second: Array, mask: Array | None, buffers: Buffers
+        self,
+        system: Any,
+        first: Array,
+        second: Array,
+        mask: Array | None,
+        runs: Runs | None,
+        buffers: Buffers,
     ) -> None:
         super().__init__(system, first, second, mask)
         buffers.take_back(first.shape[0])
         self._number, self._flags = buffers.numbers, buffers.flags
         self._scratch = buffers.numbers()
-        self._runs = Runs.of(first)
+        self._runs = runs
         self._last: tuple[Any, Any] | None = None
 
     @classmethod
@@ -44,10 +50,10 @@ class BufferedPairBlock(PairBlock):
         size = max(BLOCK, system.n_atoms // 16)
         first, second, mask = neighbors.first, neighbors.second, neighbors.mask
         with borrowed_buffers(size, system.coords.dtype.type) as buffers:
-            for start in range(0, first.shape[0], size):
-                part = slice(start, start + size)
+            for k, runs in enumerate(runs_of_blocks(first, size)):
+                part = slice(k * size, (k + 1) * size)
                 of_part = None if mask is None else mask[part]
-                yield cls(system, first[part], second[part], of_part, buffers)
+                yield cls(system, first[part], second[part], of_part, runs, buffers)
 
     @staticmethod
     def columns(vectors: Array) -> Sequence[Array]:
@@ -111,23 +117,22 @@ class BufferedPairBlock(PairBlock):
         self, interaction: PairwiseInteraction, squared: Array
     ) -> tuple[Array | None, Array]:
         reach = interaction.reach
-        if reach is None:
+        if reach is None or self.mask is not None:
             return super().within(interaction, squared)
         if self._last is None or self._last[0] != reach:
             self._last = reach, self._up_to(reach, squared)
         return self._last[1]
 
     def _up_to(self, reach: Array, squared: Array) -> tuple[Array, Array]:
-        inside, outside = self._flags(), self._flags()
-        np.less_equal(squared, reach * reach, out=inside)
-        if self.mask is not None:
-            np.logical_and(inside, self.mask, out=inside)
-        np.logical_not(inside, out=outside)
-        mask, harmless = self._number(), self._number()
-        mask[...] = inside
-        harmless[...] = squared
-        np.putmask(harmless, outside, (STAND_IN * reach) ** 2)
-        return mask, harmless
+        """Do as `within`, without a branch a pair: beyond reach, s is that of a pair just inside.
+
+        Just, so that no pair that is seen is moved by more than rounding; inside, since a potential
+        may be infinite at its cutoff. NaN stays NaN.
+        """
+        mask, harmless, limit = self._number(), self._number(), reach * reach
+        mask[...] = np.less_equal(squared, limit, out=self._flags())
+        shorter = limit * (1.0 - 64 * float(np.finfo(squared.dtype).eps))
+        return mask, np.minimum(squared, shorter, out=harmless)
 
     def contracted(self, weight: Array, values: Array) -> Array:
         if np.ndim(values) == 0:
@@ -153,44 +158,3 @@ class BufferedPairBlock(PairBlock):
             self._runs.add(total, of_first)
         np.add.at(total, self.second, of_second)
         return total
-
-
-class Runs(NamedTuple):
-    """Pairs that follow each other with the same first atom, where lists are sorted by it.
-
-    Adding into one place again and again has to wait for each sum, which takes six times as long as
-    adding up a run.
-
-    Attributes:
-        atoms: the first atom of each run, ascending.
-        starts: where each begins.
-        lengths: how long each is.
-    """
-
-    atoms: Array
-    starts: Array
-    lengths: Array
-
-    @classmethod
-    def of(cls, first: Array) -> Runs | None:
-        """Return the runs of a list; `None` if it has none to speak of, or is not sorted."""
-        size = first.shape[0]
-        ends = np.flatnonzero(first[1:] != first[:-1])
-        if (ends.shape[0] + 1) * SHORTEST_RUN > size:
-            return None
-        bounds = np.empty(ends.shape[0] + 2, dtype=np.intp)
-        bounds[0], bounds[-1] = 0, size
-        np.add(ends, 1, out=bounds[1:-1])
-        starts = bounds[:-1]
-        atoms = first[starts]
-        if not (atoms[1:] > atoms[:-1]).all():
-            return None
-        return cls(atoms, starts, bounds[1:] - starts)
-
-    def spread(self, values: Array) -> Array:
-        """Return per-atom values `(n,)` of the first atom of each pair."""
-        return np.repeat(values[self.atoms], self.lengths)
-
-    def add(self, total: Array, values: Array) -> None:
-        """Add each pair's value to its first atom's sum."""
-        total[self.atoms] += np.add.reduceat(values, self.starts)

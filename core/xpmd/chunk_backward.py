@@ -217,7 +217,9 @@ def _explicit_step_back(
     slopes: list[Array | None] = []
 
     def pull(w: Array) -> Array:
-        _, response, found = force_vjp(system, after[0], program.neighbors(lists), w, flags)
+        _, response, found = force_vjp(
+            system, after[0], program.neighbors(lists), w, flags, forces=False
+        )
         slopes[:] = [found[place] for place in places]
         return response
 
@@ -260,7 +262,7 @@ def replayed_forces(
         (w,) = cotangents
         if w is None:
             return [None] * (1 + len(wanted))
-        _, response, found = force_vjp(plain, after[0], neighbors, w, flags)
+        _, response, found = force_vjp(plain, after[0], neighbors, w, flags, forces=False)
         return [response, *(found[k] for k in wanted)]
 
     primitive = backend.custom_vjp(known, forward, backward)

@@ -49,7 +49,9 @@ def continuous_step_back(
         floats, lists = state
         _, with_box = program.state(floats, system)
         neighbors = program.neighbors(lists)
-        _, response, found = force_vjp(with_box, floats[0], neighbors, half * b / mass, flags)
+        _, response, found = force_vjp(
+            with_box, floats[0], neighbors, half * b / mass, flags, forces=False
+        )
         for k, place in enumerate(places):
             slope = None if place in program.box_places else found[place]
             totals[k] = _plus(totals[k], slope)

@@ -168,7 +168,7 @@ def score_back(
         )
         wanted = left + weights[k] * before
         neighbors = program.neighbors(held[0])
-        *_, slopes = force_vjp(system, now.coords, neighbors, wanted, flags)
+        *_, slopes = force_vjp(system, now.coords, neighbors, wanted, flags, forces=False)
         sums = [_plus(total, slopes[p]) for total, p in zip(sums, places, strict=True)]
 
         def forces(coords: Array) -> Array:
@@ -200,7 +200,9 @@ def score_end(
     initial, _ = program.components(leaves)
     now, system = program.state(state.floats, initial)
     flags = [k in places for k in range(len(flatten(initial)[0]))]
-    *_, slopes = force_vjp(system, now.coords, program.neighbors(state.lists), left, flags)
+    *_, slopes = force_vjp(
+        system, now.coords, program.neighbors(state.lists), left, flags, forces=False
+    )
     return tuple(_plus(total, slopes[p]) for total, p in zip(totals, places, strict=True))
 
 

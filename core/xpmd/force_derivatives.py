@@ -24,6 +24,8 @@ def force_vjp(
     neighbors: NeighborList,
     w: Array,
     wanted: Sequence[bool] | None = None,
+    *,
+    forces: bool = True,
 ) -> tuple[Array, Array, list[Array | None]]:
     """Return forces, J^T w with J = dF/dx, and a cotangent for each leaf of the System.
 
@@ -34,20 +36,25 @@ def force_vjp(
         w: cotangent of the forces `(n, d)`.
         wanted: leaves a cotangent is wanted for, in the order in which the System is flattened; all
             float leaves if left out.
+        forces: whether the forces themselves are wanted, which cost a fifth of the whole.
 
     Returns:
-        Forces `(n, d)`, J^T w `(n, d)`, and `None` for leaves that the forces do not depend on or that
-        no cotangent is wanted for.
+        Forces `(n, d)` or `None`, J^T w `(n, d)`, and `None` for leaves that the forces do not depend
+        on or that no cotangent is wanted for.
     """
     leaves = LeafMap(system, wanted)
     found = Cotangents(len(leaves))
     numbers = leaves.numbers
-    total = _Sum(system, coords, w, leaves)
+    total = _Sum(system, coords, w, leaves, forces)
     if system.pairwise:
-        total.add_components(*pair_force_vjp(system, coords, neighbors, w, leaves, found))
+        total.add_components(
+            *pair_force_vjp(system, coords, neighbors, w, leaves, found, forces=forces)
+        )
     for interaction, places in zip(system.specific, numbers.specific, strict=True):
         total.add_components(
-            *specific_force_vjp(interaction, places, system, coords, w, leaves, found)
+            *specific_force_vjp(
+                interaction, places, system, coords, w, leaves, found, forces=forces
+            )
         )
     for interaction, places in zip(system.general, numbers.general, strict=True):
         total.add(
@@ -93,14 +100,19 @@ def force_jvp(
 class _Sum:
     """Sums of forces and of what responds to them, by component as far as they come that way."""
 
-    def __init__(self, system: Any, coords: Array, other: Array, leaves: LeafMap) -> None:
+    def __init__(
+        self, system: Any, coords: Array, other: Array, leaves: LeafMap, forces: bool = True
+    ) -> None:
+        self._forces = forces
         self._xp = system.backend.xp(coords, other, *leaves.leaves)
         self._coords = coords
         self._parts: list[list[Array] | None] = [None, None]
         self._whole: list[Array | None] = [None, None]
 
-    def add_components(self, *pair: list[Array]) -> None:
+    def add_components(self, *pair: list[Array] | None) -> None:
         for k, parts in enumerate(pair):
+            if parts is None:
+                continue
             old = self._parts[k]
             self._parts[k] = (
                 parts if old is None else [a + b for a, b in zip(old, parts, strict=True)]
@@ -112,7 +124,7 @@ class _Sum:
             self._whole[k] = array if old is None else old + array
 
     def result(self) -> tuple[Array, Array]:
-        return self._one(0), self._one(1)
+        return self._one(0) if self._forces else None, self._one(1)
 
     def _one(self, k: int) -> Array:
         parts, whole = self._parts[k], self._whole[k]

@@ -57,7 +57,7 @@ def implicit_minimum(system: Any, descend: Callable[[Any], Any]) -> Any:
             return [None] * len(leaves)
         neighbors, _ = neighbors_of(minimum)
         solution = solved(minimum, neighbors, cotangent, strict=True)
-        *_, found = force_vjp(minimum, minimum.coords, neighbors, solution)
+        *_, found = force_vjp(minimum, minimum.coords, neighbors, solution, forces=False)
         return list(found)
 
     run = backend.custom_vjp(primal, forward, backward, selective=True)
@@ -96,7 +96,7 @@ def solved(system: Any, neighbors: Any, right: Array, *, strict: bool) -> Array:
     flags = [False] * len(flatten(system)[0])
 
     def product(u: Array) -> Array:
-        return -force_vjp(system, system.coords, neighbors, u, flags)[1]
+        return -force_vjp(system, system.coords, neighbors, u, flags, forces=False)[1]
 
     def dot(a: Array, b: Array) -> float:
         return float(backend.known(xp.sum(a * b)))

@@ -6,6 +6,7 @@ cotangents of the leaves it uses; here they find their places.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -21,18 +22,19 @@ class LeafMap:
     Args:
         system: the System; its coordinates and velocities are no parameters of the forces.
         wanted: one flag a leaf; all float leaves if left out.
+
+    Attributes:
+        leaves: the leaves.
+        numbers: the System with the number of each leaf in its place.
+        wanted: one flag a leaf.
     """
 
     def __init__(self, system: Any, wanted: Sequence[bool] | None = None) -> None:
         self.leaves, self.spec = flatten(system)
-        is_float = ["float" in system.backend.dtype_name(leaf) for leaf in self.leaves]
-        flags = is_float if wanted is None else list(wanted)
-        self.numbers = unflatten(self.spec, list(range(len(self.leaves))))
-        outside = {self.numbers.coords, self.numbers.velocities}
-        self.wanted = tuple(
-            flag and floating and k not in outside
-            for k, (flag, floating) in enumerate(zip(flags, is_float, strict=True))
-        )
+        name = system.backend.dtype_name
+        is_float = tuple("float" in name(leaf) for leaf in self.leaves)
+        flags = is_float if wanted is None else tuple(wanted)
+        self.numbers, self.wanted = _numbered(self.spec, is_float, flags)
 
     def __len__(self) -> int:
         return len(self.leaves)
@@ -50,6 +52,20 @@ class LeafMap:
         return Part(
             tuple(leaves[k] for k in wanted), tuple(places[k] for k in wanted), leaves, spec, wanted
         )
+
+
+@functools.lru_cache(maxsize=64)
+def _numbered(
+    spec: Any, is_float: tuple[bool, ...], flags: tuple[bool, ...]
+) -> tuple[Any, tuple[bool, ...]]:
+    """Return a System with numbers for leaves, and which of them are wanted; the same every step."""
+    numbers = unflatten(spec, list(range(len(is_float))))
+    outside = {numbers.coords, numbers.velocities}
+    wanted = tuple(
+        flag and floating and k not in outside
+        for k, (flag, floating) in enumerate(zip(flags, is_float, strict=True))
+    )
+    return numbers, wanted
 
 
 class Part(NamedTuple):

@@ -25,9 +25,9 @@ Arrays = tuple[Any, ...]
 
 
 class PairForces(NamedTuple):
-    """Components of the forces and of J^T w (or of the change of the forces)."""
+    """Components of the forces, if wanted, and of J^T w (or of the change of the forces)."""
 
-    forces: list[Array]
+    forces: list[Array] | None
     response: list[Array]
 
 
@@ -39,6 +39,8 @@ def pair_force_vjp(
     w: Array,
     leaves: LeafMap,
     found: Cotangents,
+    *,
+    forces: bool = True,
 ) -> PairForces:
     """Return forces and J^T w of the pairwise interactions; add parameter cotangents to `found`.
 
@@ -46,6 +48,7 @@ def pair_force_vjp(
         coords: positions `(n, d)`, nm.
         w: cotangent of the forces `(n, d)`.
         leaves: which leaves of the System a cotangent is wanted for.
+        forces: whether the forces themselves are wanted.
     """
     backend = system.backend
     xp = backend.xp(coords, w, *leaves.leaves)
@@ -76,7 +79,8 @@ def pair_force_vjp(
     def on_atoms(values: Array) -> Array:
         return neighbors.sum_on_atoms(values, n_atoms, backend=backend, xp=xp)
 
-    return PairForces([on_atoms(factor * p) for p in geometry.parts], [on_atoms(c) for c in h])
+    of_forces = [on_atoms(factor * p) for p in geometry.parts] if forces else None
+    return PairForces(of_forces, [on_atoms(c) for c in h])
 
 
 @with_kernel

@@ -85,7 +85,9 @@ def specific_force_vjp(
     w: Array,
     leaves: LeafMap,
     found: Cotangents,
-) -> tuple[list[Array], list[Array]]:
+    *,
+    forces: bool = True,
+) -> tuple[list[Array] | None, list[Array]]:
     """Return components of the forces and of J^T w; add parameter cotangents to `found`."""
     terms = TermFunction(interaction, numbers, system, leaves)
     points = terms.at(coords)
@@ -94,7 +96,7 @@ def specific_force_vjp(
     found.add_all(terms.places, back[len(points) :])
     n_atoms, xp = coords.shape[0], system.backend.xp(coords, w)
     return (
-        terms.scattered(outs, n_atoms, xp),
+        terms.scattered(outs, n_atoms, xp) if forces else None,
         terms.scattered(back[: len(points)], n_atoms, xp),
     )
 

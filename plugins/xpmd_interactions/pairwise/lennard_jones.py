@@ -39,10 +39,11 @@ class LennardJones(PairwiseInteraction):
         inverse = 1.0 / r2
         square = sigma * sigma * inverse
         sixth = square * square * square
-        depth = 24.0 * epsilon * inverse
-        strength = depth * sixth
-        yield strength * (2.0 * sixth - 1.0)
-        yield strength * inverse * (4.0 - 14.0 * sixth)
-        of_sigma = depth * (24.0 * sixth - 6.0) * square * square * (sigma * inverse)
-        of_epsilon = 24.0 * inverse * sixth * (2.0 * sixth - 1.0)
+        depth = 24.0 * epsilon
+        yield (2.0 * depth * sixth - depth) * sixth * inverse
+        yield (4.0 * depth - 14.0 * depth * sixth) * sixth * inverse * inverse
+        # sigma^5 / r^6, and no division by sigma, which may be zero.
+        fifth = square * square * (sigma * inverse)
+        of_sigma = (24.0 * depth * sixth - 6.0 * depth) * fifth * inverse
+        of_epsilon = (48.0 * sixth - 24.0) * sixth * inverse
         yield [of_sigma, of_epsilon]
