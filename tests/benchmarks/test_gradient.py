@@ -31,7 +31,7 @@ def test_every_strategy_is_measured(rows):
         assert row["over the run"] > 0.5
         assert row["ratio"] >= 1.0
         assert row["first call s"] > 0
-        assert row["rounds"] == 1
+        assert row["rounds"] == 2
 
 
 def test_all_find_the_same_gradient(rows):
