@@ -56,7 +56,8 @@ class DifferentiatedBackend(Backend):
         return self.plain_to_numpy(self.differentiation.primal(array))
 
     def dtype_name(self, array: Array) -> str:
-        return _dtype_name(type(array.dtype), array.dtype)
+        kind: Any = type(array.dtype)
+        return _dtype_name(kind, array.dtype)
 
     def stop_gradient(self, array: Array) -> Array:
         return self.differentiation.stop_gradient(array)
