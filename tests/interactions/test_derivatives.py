@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import xpmd as md
-from interactions.slow_on_jax import slow_on_jax
 from oracles import finite_differences
+from slow_on_jax import slow_on_jax
 from xpmd_interactions.general.muller_brown import MullerBrown
 from xpmd_interactions.pairwise.coulomb import Coulomb
 from xpmd_interactions.pairwise.lennard_jones import LennardJones
