@@ -186,8 +186,9 @@ class Backend(ABC):
             pick: what to keep of a carry.
 
         Returns:
-            The last carry, and rows 0 ... times, to be read by `row` and `stacked_rows` only: that
-            before each call of `body`, and that at the end.
+            The last carry, and rows 0 ... times, to be read by `row`, `stacked_rows` and `packed_rows`
+            only: that before each call of `body`, and that at the end. A list of them, or a tuple of
+            arrays that hold them along the first axis.
         """
         rows = [pick(carry)]
         for k in range(min(int(times), at_most)):
@@ -197,12 +198,21 @@ class Backend(ABC):
 
     def row(self, rows: Any, k: Any) -> Arrays:
         """Return row `k` of what `repeat_keeping` kept."""
-        return rows[k]  # type: ignore[no-any-return]
+        if isinstance(rows, list):
+            return rows[k]  # type: ignore[no-any-return]
+        return tuple(column[k, ...] for column in rows)
 
     def stacked_rows(self, rows: Any, places: Sequence[int]) -> Arrays:
         """Return the rows at some places, stacked along a new first axis."""
         chosen = [rows[k] for k in places if k < len(rows)]
         return tuple(self._stack(column) for column in zip(*chosen, strict=True))
+
+    def packed_rows(self, rows: Any, count: int) -> Any:
+        """Return the first `count` parts of every row, in little more memory than their numbers take."""
+        if not isinstance(rows, list):
+            return tuple(rows[:count])
+        columns = zip(*(row[:count] for row in rows), strict=True)
+        return tuple(self._stack(column) for column in columns)
 
     def scan(
         self,
