@@ -6,12 +6,17 @@ import math
 from typing import Any
 
 from xpmd.concrete import require_whole
-from xpmd.gradient_strategy import TrajectoryStrategy
+from xpmd.gradient_strategy import MEMORY_BUDGET, TrajectoryStrategy
 from xpmd.module import static
 from xpmd.walk import Chunk, Walk, WalkBack
 
 Array = Any
 Arrays = tuple[Any, ...]
+
+#: States in use beside checkpoints and those of a stretch: the last one, and the one gone back to.
+SPARE_STATES = 2
+#: Checkpoints, and states of a stretch, that are kept whatever the budget.
+FEWEST = 10
 
 
 class Checkpointed(TrajectoryStrategy):
@@ -23,8 +28,11 @@ class Checkpointed(TrajectoryStrategy):
     each step taken again r times at most, (s + r)! / (s! r!) stretches are reached.
 
     Args:
-        slots: most checkpoints held at once; sqrt(n) of them if left out.
+        slots: most checkpoints held at once; if left out, sqrt(n) of them, or as many as `budget` allows.
         truncate, clip_norm, damping: as for `Reverse`.
+        longest: most steps whose states are held at once; the least of sqrt(n) and 100 if left out.
+        budget: bytes that checkpoints and these states may take, `None` for any number; ten of each are
+            kept in any case, because with fewer a run is repeated very often.
 
     Source: Griewank and Walther, ACM Trans. Math. Softw. 26, 19 (2000).
     """
@@ -33,14 +41,27 @@ class Checkpointed(TrajectoryStrategy):
     truncate: int | None = static(default=None)
     clip_norm: float | None = static(default=None)
     damping: float = static(default=0.0)
+    longest: int | None = static(default=None)
+    budget: float | None = static(default=MEMORY_BUDGET)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.slots is not None:
-            require_whole("slots", self.slots, at_least=1)
+        for name in ("slots", "longest"):
+            if getattr(self, name) is not None:
+                require_whole(name, getattr(self, name), at_least=1)
+
+    def for_run(self, n_steps: int, state_bytes: int) -> TrajectoryStrategy:
+        if self.slots is not None or self.budget is None:
+            return self
+        fitting = int(self.budget // max(state_bytes, 1)) - SPARE_STATES
+        if 2 * _root(n_steps) <= fitting:
+            return self
+        half = max(FEWEST, fitting // 2)
+        return self.replace(slots=half, longest=min(half, self.longest or half))
 
     def longest_chunk(self, n_steps: int) -> int:
-        return min(super().longest_chunk(n_steps), _root(n_steps))
+        longest = min(super().longest_chunk(n_steps), _root(n_steps))
+        return longest if self.longest is None else min(longest, self.longest)
 
     def forward(self, walk: Walk) -> Any:
         return walk.run(anchors=self._places(walk))
