@@ -365,7 +365,7 @@ class Backend(ABC):
         primal: Callable[..., Arrays],
         rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
     ) -> Callable[..., Arrays]:
-        """Return a function with its own forward rule.
+        """Return a function with its own forward rule; going back through it raises `GradientError`.
 
         Args:
             primal: outputs from inputs, used when nothing is differentiated.

@@ -165,6 +165,14 @@ def custom_jvp(on: Backend) -> None:
     _equal("the outputs", call(x)[0], [1.0, 4.0])
     _, (tangent,) = on.jvp(call, (x,), (_vector(on, 1.0, 0.5),))
     _equal("the rule's own tangent", tangent, [100.0, 100.0])
+    try:
+        on.value_and_grad(lambda a: (on.xp(a).sum(call(a)[0]), ()), (x,))
+    except GradientError:
+        return
+    raise ConformanceError(
+        f"`custom_jvp` of {on.name} is differentiated in reverse, and its rule says nothing of that; it "
+        "must raise a GradientError."
+    )
 
 
 def kept(on: Backend) -> None:
