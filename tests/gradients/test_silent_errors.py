@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import xpmd as md
+from xpmd_gradients import FiniteDifference
 from xpmd_simulators import VelocityVerlet
 
 COORDS = np.array([[0.1, 0.2, 0.3], [0.5, 0.1, 0.0]])
@@ -114,13 +115,62 @@ def test_a_number_taken_out_of_the_loss(on: md.Backend, array: Any, strategy: st
     assert not isinstance(caught.value, AssertionError)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", [*STRATEGIES, "finite_difference"])
 def test_a_loss_of_none_of_its_parameters(on: md.Backend, array: Any, strategy: str) -> None:
     def loss(k: Any) -> Any:
         return end(Trap(array(2.0)), array)
 
     with pytest.raises(md.GradientError, match="none of"):
         md.grad(loss, strategy)({"k": array(3.0)})
+
+
+@pytest.mark.parametrize("order", [2, 4, 6])
+def test_differences_of_a_loss_of_none_of_its_parameters(
+    on: md.Backend, array: Any, order: int
+) -> None:
+    """Several parameters, and arrays of them."""
+    strategy = FiniteDifference(order=order)
+    with pytest.raises(md.GradientError, match="none of the parameters, as far as differences"):
+        md.grad(lambda p: array(2.0), strategy)({"a": array(0.0), "b": array([1.0, -2.0])})
+
+
+EVEN = {
+    "at zero": (lambda x, xp: x * x, 0.0),
+    "cosine": (lambda x, xp: xp.cos(x), 0.0),
+    "of several": (lambda x, xp: xp.sum(x * x), [0.0, 0.0]),
+    "on one side": (lambda x, xp: xp.where(x > 1.2, x, 0.0 * x), 1.0),
+    "only where it is defined": (lambda x, xp: _known_only_at(x, 1.0), 1.0),
+}
+
+
+def _known_only_at(x: Any, place: float) -> Any:
+    if abs(float(md.backend_of(x).to_numpy(x)) - place) > 0.1:
+        raise ValueError("too far away")
+    return 0.0 * x
+
+
+@pytest.mark.parametrize("name", EVEN)
+def test_differences_that_vanish_where_the_derivative_does(
+    on: md.Backend, array: Any, name: str
+) -> None:
+    """A true zero is no error, though every difference is one to the last bit."""
+    function, place = EVEN[name]
+    found = md.grad(lambda x: function(x, on.xp(x)), FiniteDifference())(array(place))
+    assert not on.to_numpy(found).any()
+
+
+def test_differences_cost_more_only_where_all_vanish(array: Any) -> None:
+    calls: list[float] = []
+
+    def loss(x: Any) -> Any:
+        calls.append(float(x))
+        return x * x
+
+    md.grad(loss, FiniteDifference(order=2))(array(3.0))
+    assert len(calls) == 3
+    calls.clear()
+    md.grad(loss, FiniteDifference(order=2))(array(0.0))
+    assert len(calls) == 4
 
 
 def test_a_loss_of_some_of_its_parameters(on: md.Backend, array: Any) -> None:
