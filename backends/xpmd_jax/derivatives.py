@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from xpmd.errors import CAPTURED, GradientError
-from xpmd_jax.one_way import one_way
+from xpmd_jax.barriers import one_way
 
 Array = Any
 Arrays = tuple[Any, ...]

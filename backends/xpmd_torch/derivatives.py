@@ -152,6 +152,11 @@ def is_followed(value: Any) -> bool:
     return value.requires_grad or unpacked(value).tangent is not None
 
 
+def is_followed_on(value: Any) -> bool:
+    """Return whether results of a tensor will carry a gradient or a tangent."""
+    return is_followed(value) and (torch.is_grad_enabled() or in_forward_mode())
+
+
 def captures(function: Callable[..., Arrays], xs: Arrays) -> bool:
     """Return whether results of plain tensors are followed, because of something captured."""
     with torch.enable_grad():

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from xpmd.errors import BackendError
+from xpmd.errors import BackendError, GradientError
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -327,6 +327,12 @@ class Backend(ABC):
             outs, moved = self.jvp(function, xs, tangents)
             found.append(moved)
         return outs, found
+
+    def without_derivative(self, array: Array, reason: str) -> Array:
+        """Return an array; a derivative with respect to it raises `GradientError`, for a reason."""
+        if self.is_followed(array):
+            raise GradientError(reason)
+        return array
 
     def is_followed(self, value: Any) -> bool:
         """Return whether a value is being differentiated now."""

@@ -175,6 +175,28 @@ def custom_jvp(on: Backend) -> None:
     )
 
 
+def without_derivative(on: Backend) -> None:
+    """`without_derivative` returns what it is given, and has no derivative in either mode."""
+    x, reason = _vector(on, 1.0, 2.0), "here the world ends"
+
+    def function(a: Array) -> Arrays:
+        return (on.without_derivative(a, reason) * 2.0,)
+
+    _equal("the array", function(x)[0], [2.0, 4.0])
+    for differentiate in (
+        lambda: on.vjp(function, x)[1]((x,)),
+        lambda: on.jvp(function, (x,), (x,)),
+    ):
+        try:
+            differentiate()
+        except GradientError as error:
+            if reason in str(error):
+                continue
+        raise ConformanceError(
+            f"`without_derivative` of {on.name} is differentiated; it must raise."
+        )
+
+
 def kept(on: Backend) -> None:
     """`asarray` never detaches: not an array, nor one in a list."""
     x = _vector(on, 1.0, 2.0)
