@@ -90,6 +90,8 @@ class DifferentiatedBackend(Backend):
         self,
         primal: Callable[..., Arrays],
         rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+        *,
+        one_way: bool = False,
     ) -> Callable[..., Arrays]:
         call: Callable[..., Arrays] = self.differentiation.custom_jvp(primal, rule)
         return call

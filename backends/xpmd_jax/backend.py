@@ -155,8 +155,10 @@ class JaxBackend(Backend):
         self,
         primal: Callable[..., Arrays],
         rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+        *,
+        one_way: bool = False,
     ) -> Callable[..., Arrays]:
-        return derivatives.custom_jvp(primal, rule)
+        return derivatives.custom_jvp(primal, rule, one_way=one_way)
 
     def value_and_grad(
         self, function: Callable[..., tuple[Array, Arrays]], xs: Arrays

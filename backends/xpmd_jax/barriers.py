@@ -14,23 +14,23 @@ Array = Any
 
 _ad: Any = ad
 _batching: Any = batching
-_one_way: Any = Primitive("one_way")
+_forwards_only: Any = Primitive("forwards_only")
 
 
-def one_way(array: Array) -> Array:
+def forwards_only(array: Array) -> Array:
     """Return the array, which must not be differentiated in reverse."""
-    return _one_way.bind(array)
+    return _forwards_only.bind(array)
 
 
 def _refuse(*_: Any) -> Any:
     raise GradientError(ONE_WAY)
 
 
-_one_way.def_impl(lambda array: array)
-_one_way.def_abstract_eval(lambda array: array)
-mlir.register_lowering(_one_way, lambda _, array: [array])
-_batching.defvectorized(_one_way)
-_ad.deflinear2(_one_way, _refuse)
+_forwards_only.def_impl(lambda array: array)
+_forwards_only.def_abstract_eval(lambda array: array)
+mlir.register_lowering(_forwards_only, lambda _, array: [array])
+_batching.defvectorized(_forwards_only)
+_ad.deflinear2(_forwards_only, _refuse)
 
 
 def without_derivative(array: Array, reason: str) -> Array:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from xpmd.errors import CAPTURED, GradientError
-from xpmd_jax.barriers import one_way
+from xpmd_jax.barriers import forwards_only
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -147,14 +147,17 @@ def custom_vjp(
 def custom_jvp(
     primal: Callable[..., Arrays],
     rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+    *,
+    one_way: bool = False,
 ) -> Callable[..., Arrays]:
     """Return a function with its own forward rule."""
     call = jax.custom_jvp(lambda *xs: tuple(primal(*xs)))
+    barrier = forwards_only if one_way else _as_it_is
 
     def rule_both(xs: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
         outs, moved = rule(xs, [_known(each) for each in tangents])
         return tuple(outs), tuple(
-            _no_tangent(out) if each is None else one_way(each)
+            _no_tangent(out) if each is None else barrier(each)
             for out, each in zip(outs, moved, strict=True)
         )
 
@@ -173,6 +176,10 @@ def _refusing_what_it_captured(call: Callable[..., Arrays]) -> Callable[..., Arr
             raise GradientError(CAPTURED) from error
 
     return checked
+
+
+def _as_it_is(array: Array) -> Array:
+    return array
 
 
 def _known(tangent: Any) -> Array | None:

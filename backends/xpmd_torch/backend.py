@@ -89,8 +89,10 @@ class TorchBackend(Backend):
         self,
         primal: Callable[..., Arrays],
         rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+        *,
+        one_way: bool = False,
     ) -> Callable[..., Arrays]:
-        return directional.custom_jvp(primal, rule)
+        return directional.custom_jvp(primal, rule, one_way=one_way)
 
     def value_and_grad(
         self, function: Callable[..., tuple[Array, Arrays]], xs: Arrays

@@ -102,12 +102,17 @@ def _change(x: Array, number: Array) -> Array | None:
 def custom_jvp(
     primal: Callable[..., Arrays],
     rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+    *,
+    one_way: bool = False,
 ) -> Callable[..., Arrays]:
     """Return a function with its own forward rule.
 
     Values and changes are taken apart and put together here, since a `torch.autograd.Function` would run
     the primal a second time.
     """
+
+    def unmoved(*xs: Array) -> Arrays:
+        return _forwards_only(primal, xs) if one_way else tuple(primal(*xs))
 
     def call(*xs: Array) -> Arrays:
         parts = [unpacked(x) for x in xs]
@@ -121,11 +126,11 @@ def custom_jvp(
             )
         direction = _direction.get()
         if direction is None:
-            return _one_way(primal, xs)
+            return unmoved(*xs)
         number, again = direction
         changes = [_change(x, number) for x in xs]
         if all(change is None for change in changes):
-            return _one_way(primal, xs)
+            return unmoved(*xs)
         if again:
             raise GradientError(
                 "A function with a derivative of its own along directions, such as a simulation, was "
@@ -145,16 +150,16 @@ def custom_jvp(
     return call
 
 
-def _one_way(primal: Callable[..., Arrays], xs: Arrays) -> Arrays:
+def _forwards_only(primal: Callable[..., Arrays], xs: Arrays) -> Arrays:
     """Return what a function gives, so that to go back through it is an error."""
     followed = [x for x in xs if x.requires_grad]
     if not followed or not torch.is_grad_enabled():
         return tuple(primal(*xs))
     outs = tuple(primal(*(x.detach() for x in xs)))
-    return tuple(_OneWay.apply(len(outs), *outs, *followed))  # type: ignore[no-untyped-call]
+    return tuple(_ForwardsOnly.apply(len(outs), *outs, *followed))  # type: ignore[no-untyped-call]
 
 
-class _OneWay(torch.autograd.Function):
+class _ForwardsOnly(torch.autograd.Function):
     """Values that depend on the tensors given after them, in a way that is known forwards only."""
 
     @staticmethod

@@ -370,12 +370,15 @@ class Backend(ABC):
         self,
         primal: Callable[..., Arrays],
         rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
+        *,
+        one_way: bool = False,
     ) -> Callable[..., Arrays]:
         """Return a function with its own forward rule; going back through it raises `GradientError`.
 
         Args:
             primal: outputs from inputs, used when nothing is differentiated.
             rule: outputs and their tangents, from inputs and their tangents; `None` stands for zero.
+            one_way: whether to go back through it raises `GradientError`; else the library decides.
         """
 
     @abstractmethod

@@ -23,9 +23,11 @@ _REASON = (
 
 
 def _jump(interaction: Any) -> Cutoff | None:
-    """Return the cutoff of an interaction if the force jumps there."""
+    """Return the cutoff of an interaction if the force jumps there, at a distance that is a parameter."""
     cutoff = getattr(interaction, "cutoff", None)
-    return cutoff if isinstance(cutoff, Cutoff) and not cutoff.continuous_force else None
+    if isinstance(cutoff, Cutoff) and not cutoff.continuous_force and cutoff._dynamic_names:
+        return cutoff
+    return None
 
 
 def _reason(cutoff: Cutoff) -> str:

@@ -124,7 +124,7 @@ def simulate(
             selective=True,
         )
     elif isinstance(strategy, LossStrategy) and strategy.forward_mode:
-        run = backend.custom_jvp(trajectory.primal, trajectory.along)
+        run = backend.custom_jvp(trajectory.primal, trajectory.along, one_way=True)
     with ExitStack() as opened:
         for reporter in shown:
             opened.callback(reporter.close)

@@ -247,7 +247,7 @@ def test_results_are_not_kept_alive(on: md.Backend, array: Make) -> None:
 # -- custom_jvp ---------------------------------------------------------------------------------
 
 
-def cubes(on: md.Backend) -> Callable[..., Arrays]:
+def cubes(on: md.Backend, **options: bool) -> Callable[..., Arrays]:
     """Return (x, n) -> (x^3, n + 1) with a forward rule that is 10 times too large."""
 
     def rule(xs: Arrays, tangents: Any) -> tuple[Arrays, list[Array | None]]:
@@ -257,11 +257,12 @@ def cubes(on: md.Backend) -> Callable[..., Arrays]:
         moved = None if along is None else 30.0 * x * x * along
         return (x * x * x, n + 1), [moved, None]
 
-    return on.custom_jvp(lambda x, n: (x * x * x, n + 1), rule)
+    return on.custom_jvp(lambda x, n: (x * x * x, n + 1), rule, **options)
 
 
-def test_a_forward_rule_is_followed(on: md.Backend, array: Make) -> None:
-    call, number = cubes(on), on.asarray(4, dtype="int32")
+@pytest.mark.parametrize("one_way", [False, True])
+def test_a_forward_rule_is_followed(on: md.Backend, array: Make, one_way: bool) -> None:
+    call, number = cubes(on, one_way=one_way), on.asarray(4, dtype="int32")
     value, count = call(array(AT), number)
     np.testing.assert_allclose(on.to_numpy(value), AT**3, rtol=1e-15)
     assert int(on.to_numpy(count)) == 5
@@ -275,7 +276,7 @@ def test_a_forward_rule_is_followed(on: md.Backend, array: Make) -> None:
 
 def test_a_forward_rule_is_not_gone_back_through(on: md.Backend, array: Make) -> None:
     """The primal has a derivative of its own, which is another one."""
-    call, number = cubes(on), on.asarray(4, dtype="int32")
+    call, number = cubes(on, one_way=True), on.asarray(4, dtype="int32")
 
     def loss(x: Array) -> tuple[Array, tuple[()]]:
         return on.xp(x).sum(call(2.0 * x, number)[0]), ()

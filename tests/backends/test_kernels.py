@@ -135,6 +135,9 @@ def test_as_the_generic_sums(
     leaves, _ = flatten(system)
     numbers = LeafMap(system).numbers
     outside = {numbers.coords, numbers.velocities, *flatten(numbers.boundary)[0]}
+    # Where a force jumps it has no derivative by the distance.
+    for each in numbers.pairwise:
+        outside |= set() if each.cutoff.continuous_force else {*flatten(each.cutoff)[0]}
     wanted = ["float" in on.dtype_name(leaf) and k not in outside for k, leaf in enumerate(leaves)]
     tangents = [
         array(rng.standard_normal(leaf.shape)) if flag else None
@@ -207,6 +210,18 @@ def test_forces_can_be_differentiated_again(on: md.Backend, array: Any) -> None:
         expected = on.to_numpy(md.grad(loss)(system.coords))
     assert np.abs(expected).max() > 0.0
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
+
+
+def test_compiled_forces_can_be_differentiated_from_outside() -> None:
+    """The derivative of what is compiled is asked for when it has been traced, and that is over."""
+    jax = pytest.importorskip("jax")
+    system = system_of(jax.numpy.asarray, "several")
+
+    def loss(coords: Any) -> Any:
+        return (md.forces(system.replace(coords=coords)) ** 2).sum()
+
+    found = jax.grad(jax.jit(loss))(system.coords)
+    np.testing.assert_allclose(found, jax.grad(loss)(system.coords), rtol=1e-10)
 
 
 def test_nobody_is_left_without_kernels() -> None:

@@ -165,13 +165,16 @@ def custom_jvp(on: Backend) -> None:
     _equal("the outputs", call(x)[0], [1.0, 4.0])
     _, (tangent,) = on.jvp(call, (x,), (_vector(on, 1.0, 0.5),))
     _equal("the rule's own tangent", tangent, [100.0, 100.0])
+    call = on.custom_jvp(lambda x: (x * x,), rule, one_way=True)
+    _, (tangent,) = on.jvp(call, (x,), (_vector(on, 1.0, 0.5),))
+    _equal("the tangent one way", tangent, [100.0, 100.0])
     try:
         on.value_and_grad(lambda a: (on.xp(a).sum(call(a)[0]), ()), (x,))
     except GradientError:
         return
     raise ConformanceError(
-        f"`custom_jvp` of {on.name} is differentiated in reverse, and its rule says nothing of that; it "
-        "must raise a GradientError."
+        f"`custom_jvp` of {on.name} is differentiated in reverse with `one_way`; it must raise a "
+        "GradientError."
     )
 
 
