@@ -11,7 +11,7 @@ from xpmd.backend import Arrays, Backend, Capabilities
 from xpmd_jax import arrays
 
 if arrays.availability() is None:
-    from xpmd_jax import barriers, control, derivatives, scatter
+    from xpmd_jax import barriers, control, derivatives, scatter, settling
 
 Array = Any
 
@@ -107,6 +107,9 @@ class JaxBackend(Backend):
 
     def map(self, function: Callable[..., Arrays], *stacked: Array) -> Arrays:
         return control.map_leading(function, *stacked)
+
+    def settled(self, *arrays: Array) -> Arrays:
+        return settling.settled(*arrays)
 
     def host_call(
         self, function: Callable[..., Sequence[Any]], like: Sequence[tuple[Any, str]], *xs: Array

@@ -13,23 +13,26 @@ Arrays = tuple[Any, ...]
 
 @jax.custom_jvp
 def settled(*arrays: Array) -> Arrays:
-    """Return the arrays computed, so that what they are made of is not done again for each pair.
+    """Return the arrays computed, so that what they are made of is not done again for each use.
 
     A fusion takes in whatever leads to what it gathers, and XLA drops its own barriers on the CPU before
     it fuses. It does not look through a loop, which is why there is one here that leaves what it is
     given as it is, and is hardly ever entered.
 
     Args:
-        arrays: of at least one entry each; the first holds real numbers, the others may hold integers.
+        arrays: of at least one entry each; the first holds numbers.
     """
-    first = arrays[0][:1].sum()
-    scale = jnp.where(jnp.isnan(first), 1.0, first)
+    first = jnp.ravel(arrays[0])[0]
+    is_real = jnp.issubdtype(first.dtype, jnp.floating)
+    strange = jnp.isnan(first) if is_real else first == jnp.iinfo(first.dtype).min
+    one = jnp.where(strange, 1, first)
 
     def unchanged(held: tuple[Array, Arrays]) -> tuple[Array, Arrays]:
-        return jnp.asarray(False), tuple(array * scale.astype(array.dtype) for array in held[1])
+        return jnp.asarray(False), tuple(array * one.astype(array.dtype) for array in held[1])
 
-    start = (jnp.isnan(first), arrays)
-    held: tuple[Array, Arrays] = jax.lax.while_loop(lambda held: held[0], unchanged, start)
+    held: tuple[Array, Arrays] = jax.lax.while_loop(
+        lambda held: held[0], unchanged, (strange, arrays)
+    )
     return held[1]
 
 

@@ -258,6 +258,17 @@ class Backend(ABC):
         rows = [function(*(array[k, ...] for array in stacked)) for k in range(stacked[0].shape[0])]
         return tuple(self._stack(column) for column in zip(*rows, strict=True))
 
+    def settled(self, *arrays: Array) -> Arrays:
+        """Return the arrays as they are, computed before anything is made of them; gradients pass.
+
+        A compiler may compute a value again wherever it is used, which is slow if that is often. This
+        is where backends with such a compiler prevent it.
+
+        Args:
+            arrays: of at least one entry each; the first holds numbers.
+        """
+        return arrays
+
     def host_call(
         self,
         function: Callable[..., Sequence[Any]],

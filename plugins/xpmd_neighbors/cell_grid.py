@@ -62,6 +62,10 @@ def sort_into_cells(
         for k in range(boundary.dimensions)
     ]
     axes = axes_of(columns, boundary, cutoff, cells, xp)
+    d = len(columns)
+    settled = backend.settled(*columns, *(axis.place for axis in axes))
+    columns = list(settled[:d])
+    axes = [axis._replace(place=place) for axis, place in zip(axes, settled[d:], strict=True)]
     device, kind = backend.device_of(coords), backend.capabilities.index_dtype
     n_cells, number = math.prod(cells), number_in(axes, xp)
     number = xp.where(lost, xp.full_like(number, n_cells), number)

@@ -115,7 +115,8 @@ def _columns(
         moved, there = _moved(place, backend.asarray(steps, dtype="int32", device=device), xp)
         column, exists = column * axis.most + moved, exists & there
     base = column * slabs
-    return _Columns(base, starts[base], starts[base + slabs], exists)
+    start, stop, base, exists = backend.settled(starts[base], starts[base + slabs], base, exists)
+    return _Columns(base, start, stop, exists)
 
 
 def _steps(axis: Axis) -> tuple[int, ...]:

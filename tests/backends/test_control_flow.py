@@ -159,6 +159,28 @@ def test_the_branch_not_taken_spoils_no_gradient(on: md.Backend, array: Make) ->
         assert float(on.to_numpy(found)) == slope
 
 
+@pytest.mark.parametrize("start", [1.5, np.nan])
+def test_settled(on: md.Backend, array: Make, start: float) -> None:
+    """Nothing changes, whatever the first of the numbers is, and gradients pass."""
+    given = (
+        array([[start, 2.0], [np.inf, -0.0]]),
+        on.asarray([np.iinfo("int32").min, 7], dtype="int32"),
+        on.asarray([True, False], dtype="bool"),
+    )
+    for arrays in (given, given[1:]):
+        for settled in (on.settled, on.jit(on.settled)):
+            for found, wanted in zip(settled(*arrays), arrays, strict=True):
+                assert on.dtype_name(found) == on.dtype_name(wanted)
+                np.testing.assert_array_equal(on.to_numpy(found), on.to_numpy(wanted))
+
+    def loss(x: Array) -> tuple[Array, tuple[()]]:
+        (x,) = on.settled(x)
+        return on.xp(x).sum(x * x), ()
+
+    _, (slope,), _ = on.value_and_grad(loss, (array([1.0, 3.0]),))
+    np.testing.assert_array_equal(on.to_numpy(slope), [2.0, 6.0])
+
+
 def test_map(on: md.Backend, array: Make) -> None:
     xs, ys = np.arange(6.0).reshape(3, 2), np.array([1.0, 10.0, 100.0])
 
