@@ -146,8 +146,7 @@ def pair_force_jvp(
 
 
 def _applies(system: Any, neighbors: NeighborList, leaves: LeafMap, xp: Any) -> bool:
-    box = leaves.part(system.boundary, leaves.numbers.boundary)
-    return neighbors.layout == "half" and xp is system.backend.xp() and not box.places
+    return neighbors.layout == "half" and xp is system.backend.xp() and not leaves.wants_box
 
 
 def _closed_functions(system: Any, leaves: LeafMap) -> list[ClosedPairFunction]:

@@ -69,7 +69,7 @@ INTERACTIONS: dict[str, Callable[[md.Cutoff], list[Any]]] = {
 }
 
 
-@pytest.fixture(params=["jax"])
+@pytest.fixture(params=["jax", "numpy"])
 def on(request: pytest.FixtureRequest) -> md.Backend:
     """Each library that has kernels for pairs."""
     pytest.importorskip(request.param)
