@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -69,7 +70,10 @@ INTERACTIONS: dict[str, Callable[[md.Cutoff], list[Any]]] = {
 }
 
 
-@pytest.fixture(params=["jax", "numpy"])
+CHOSEN = os.environ.get("XPMD_TEST_BACKENDS", "numpy jax").split()
+
+
+@pytest.fixture(params=[name for name in CHOSEN if name in ("numpy", "jax", "cupy")])
 def on(request: pytest.FixtureRequest) -> md.Backend:
     """Each library that has kernels for pairs."""
     pytest.importorskip(request.param)
@@ -174,6 +178,7 @@ class Undefined(Growing):
         return self.k * xp.sqrt(0.5 - r) ** 3
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_a_number_that_is_none_is_seen(on: md.Backend, array: Any) -> None:
     """Sums that may be reordered are still NaN if something in them is."""
     system = system_of(array, "several")
