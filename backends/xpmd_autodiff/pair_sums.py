@@ -1,7 +1,8 @@
 """Pair forces and their derivatives in plain arrays, by closed forms where there are any.
 
 What interactions do not give in closed form is differentiated within each block of pairs. What is being
-differentiated itself, lists from both ends and derivatives by the box are left to the generic sums.
+differentiated itself (also if an energy captured it), lists from both ends and derivatives by the box
+are left to the generic sums.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ def pair_forces(
                 f = factor_of(interaction, parameters, squared, backend=backend)
             else:
                 f = form.factor
+            if backend.is_followed(f):
+                return None
             factor = block.added(factor, block.masked(f, mask))
         _add_along(forces, block, factor, parts)
     return _complete(forces, coords, xp)
@@ -69,6 +72,7 @@ def pair_force_vjp(
     totals: Totals = [None] * len(columns)
     response: Totals = [None] * len(columns)
     functions = _closed_functions(system, leaves)
+    own = Cotangents(len(leaves))
     for block in blocks.cut(system, neighbors):
         parts, difference = block.displacements(columns), block.differences(of_forces)
         distances, along = block.dot(parts, parts), block.dot(parts, difference)
@@ -80,11 +84,16 @@ def pair_force_vjp(
             if form is None:
                 term = _term(function.interaction, numbers, system, block, leaves)
                 (f,), pull = backend.vjp(term, squared, *term.inputs)
+                if backend.is_followed(f):
+                    return None
                 of_squared, *of_inputs = pull((weight,))
-                term.collect(of_inputs, found)
+                term.collect(of_inputs, own)
                 of_squared = block.masked(of_squared, None)
             else:
-                f, of_squared = form.factor, block.product(weight, form.slope)
+                f = form.factor
+                if backend.is_followed(f):
+                    return None
+                of_squared = block.product(weight, form.slope)
                 function.add_derivatives(form, weight, block)
             factor = block.added(factor, block.masked(f, mask))
             slope = block.added(slope, of_squared)
@@ -95,7 +104,8 @@ def pair_force_vjp(
             h = block.added(block.product(factor, change), block.product(slope, part))
             response[axis] = block.added_on_atoms(response[axis], h)
     for function in functions:
-        function.collect(found)
+        function.collect(own)
+    found.add_all(range(len(leaves)), own.values)
     return PairForces(
         _complete(totals, coords, xp) if forces else None, _complete(response, coords, xp)
     )
@@ -133,8 +143,13 @@ def pair_force_jvp(
                 (f,), (df,) = backend.jvp(
                     term, (squared, *term.inputs), (of_squared, *term.tangents(tangents, xp))
                 )
+                if backend.is_followed(f):
+                    return None
             else:
-                f, df = form.factor, block.product(of_squared, form.slope)
+                f = form.factor
+                if backend.is_followed(f):
+                    return None
+                df = block.product(of_squared, form.slope)
                 df = df + function.change(form, block, tangents)
             factor = block.added(factor, block.masked(f, mask))
             factor_change = block.added(factor_change, block.masked(df, mask))
