@@ -27,7 +27,6 @@ class LeafMap:
         leaves: the leaves.
         numbers: the System with the number of each leaf in its place.
         wanted: one flag a leaf.
-        wants_box: whether a leaf of the boundary is wanted.
     """
 
     def __init__(self, system: Any, wanted: Sequence[bool] | None = None) -> None:
@@ -35,7 +34,7 @@ class LeafMap:
         name = system.backend.dtype_name
         is_float = tuple("float" in name(leaf) for leaf in self.leaves)
         flags = is_float if wanted is None else tuple(wanted)
-        self.numbers, self.wanted, self.wants_box = _numbered(self.spec, is_float, flags)
+        self.numbers, self.wanted = _numbered(self.spec, is_float, flags)
 
     def __len__(self) -> int:
         return len(self.leaves)
@@ -58,18 +57,15 @@ class LeafMap:
 @functools.lru_cache(maxsize=64)
 def _numbered(
     spec: Any, is_float: tuple[bool, ...], flags: tuple[bool, ...]
-) -> tuple[Any, tuple[bool, ...], bool]:
-    """Return a System with numbers for leaves, which are wanted, and whether the box is.
-
-    It is the same at every step.
-    """
+) -> tuple[Any, tuple[bool, ...]]:
+    """Return a System with numbers for leaves, and which of them are wanted; the same every step."""
     numbers = unflatten(spec, list(range(len(is_float))))
     outside = {numbers.coords, numbers.velocities}
     wanted = tuple(
         flag and floating and k not in outside
         for k, (flag, floating) in enumerate(zip(flags, is_float, strict=True))
     )
-    return numbers, wanted, any(wanted[k] for k in flatten(numbers.boundary)[0])
+    return numbers, wanted
 
 
 class Part(NamedTuple):

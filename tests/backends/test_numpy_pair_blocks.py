@@ -11,7 +11,7 @@ import pytest
 
 import xpmd as md
 from xpmd.closed_form import has_closed_form
-from xpmd.force_derivatives import force_vjp
+from xpmd.force_derivatives import force_jvp, force_vjp
 from xpmd.force_field import pair_forces, total_forces
 from xpmd.leaf_map import Cotangents, LeafMap
 from xpmd.module import flatten
@@ -132,11 +132,8 @@ def close(found: Any, wanted: Any, name: str, within: float = 1e-11) -> None:
 
 
 def wanted_leaves(system: md.System) -> list[list[bool]]:
-    """Return flags of no leaf, of each second leaf, of the others, and of all but the box."""
-    leaves, _ = flatten(system)
-    numbers = LeafMap(system).numbers
-    outside = {numbers.coords, numbers.velocities, *flatten(numbers.boundary)[0]}
-    every = [leaf.dtype.kind == "f" and k not in outside for k, leaf in enumerate(leaves)]
+    """Return flags of no leaf, of each second leaf, of the others, and of all."""
+    every = list(LeafMap(system).wanted)
     even = [flag and k % 2 == 0 for k, flag in enumerate(every)]
     odd = [flag and k % 2 == 1 for k, flag in enumerate(every)]
     return [[False] * len(every), even, odd, every]
@@ -167,6 +164,28 @@ def test_as_the_generic_sums(interactions: str, cutoff: str, box: str) -> None:
                 if mine is not None:
                     assert np.shape(mine) == np.shape(other)
                     close(mine, other, f"leaf {k}")
+
+
+@pytest.mark.parametrize("interactions", INTERACTIONS)
+@pytest.mark.parametrize("box", BOXES)
+@pytest.mark.usefixtures("blocks")
+def test_forward_as_the_generic_sums(interactions: str, box: str) -> None:
+    rng = np.random.default_rng(7)
+    direction = rng.standard_normal((N_ATOMS, 3))
+    for own, cutoff in ((True, "shifted force"), (False, "polynomial")):
+        system = system_of(interactions, cutoff, box, own=own)
+        neighbors, _ = neighbors_of(system)
+        leaves, _ = flatten(system)
+        for wanted in wanted_leaves(system):
+            tangents = [
+                rng.standard_normal(leaf.shape) if flag else None
+                for leaf, flag in zip(leaves, wanted, strict=True)
+            ]
+            found = force_jvp(system, system.coords, neighbors, direction, tangents)
+            with md.without_kernels():
+                expected = force_jvp(system, system.coords, neighbors, direction, tangents)
+            close(found[0], expected[0], "forces")
+            close(found[1], expected[1], "their change")
 
 
 def test_single_precision_throughout() -> None:
@@ -203,10 +222,9 @@ def test_what_nobody_wants_is_not_computed() -> None:
 
 
 def test_declines_what_it_cannot_do() -> None:
-    """Arrays that are being differentiated, lists from both ends, and cotangents of the box."""
+    """Arrays that are being differentiated, one that was captured included, and full lists."""
     system = system_of()
     neighbors, xp = neighbors_of(system)
-    w = np.ones((N_ATOMS, 3))
     seen = []
 
     def loss(coords: Any) -> Any:
@@ -224,12 +242,42 @@ def test_declines_what_it_cannot_do() -> None:
         layout="full",
     )
     assert pair_kernels.pair_forces(system, system.coords, full, xp=xp) is None
-    leaves = LeafMap(system)
-    found = Cotangents(len(leaves))
-    assert leaves.wants_box
-    kernel = pair_kernels.pair_force_vjp
-    assert kernel(system, system.coords, neighbors, w, leaves, found) is None
-    assert all(value is None for value in found.values)
+
+
+def test_declines_what_was_captured() -> None:
+    plain = system_of(finder="all pairs")
+    neighbors, xp = neighbors_of(plain)
+    w, seen = np.ones((N_ATOMS, 3)), []
+
+    def loss(k: Any) -> Any:
+        class Captured(Spring):
+            def energy(self, r: Any, *, xp: Any) -> Any:
+                return -0.5 * k * r * r
+
+            def radial(self, r2: Any, *, xp: Any) -> Any:
+                return k, 0.0, [0.0]
+
+        class WithoutRadial(Captured):
+            def energy(self, r: Any, *, xp: Any) -> Any:
+                return super().energy(r, xp=xp)
+
+        for cls in (Captured, WithoutRadial):
+            interactions = [LennardJones(cutoff=md.DistanceCutoff(0.8)), cls(k=0.0)]
+            system = plain.replace(interactions=interactions)
+            leaves = LeafMap(system)
+            found = Cotangents(len(leaves))
+            arguments = (system, system.coords, neighbors)
+            seen.append(pair_kernels.pair_forces(*arguments, xp=xp))
+            seen.append(pair_kernels.pair_force_vjp(*arguments, w, leaves, found))
+            none = [None] * len(leaves)
+            nothing = LeafMap(system, [False] * len(leaves))
+            seen.append(pair_kernels.pair_force_jvp(*arguments, w, nothing, none))
+            assert all(value is None for value in found.values)
+        return k * k
+
+    assert md.grad(loss)(np.asarray(2.0)) == 4.0
+    assert len(seen) == 6
+    assert all(each is None for each in seen)
 
 
 def test_nan_is_passed_on() -> None:
