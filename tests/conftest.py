@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,23 +13,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import xpmd as md
+from backends_in_turn import BACKENDS_IN_TURN, installed
 from xpmd_array_api_strict import components as strict_components
 
-if importlib.util.find_spec("jax") is not None:
+if installed("jax"):
     import jax
 
     # The library never sets this flag; a user of float64 on JAX does, before the first array.
     jax.config.update("jax_enable_x64", True)
-
-#: Others are named in the environment, as in `XPMD_TEST_BACKENDS=cupy pytest` where there is a GPU.
-ALL_BACKENDS = tuple(
-    os.environ.get("XPMD_TEST_BACKENDS", "numpy torch jax array_api_strict").split()
-)
-
-
-def installed(name: str) -> bool:
-    """Return whether the library behind a backend is installed."""
-    return importlib.util.find_spec(name) is not None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,7 +37,7 @@ def lists_of_any_size(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         monkeypatch.setattr("xpmd.neighbor_finder.MOST_DENSE", 0)
 
 
-@pytest.fixture(params=[name for name in ALL_BACKENDS if installed(name)])
+@pytest.fixture(params=BACKENDS_IN_TURN)
 def on(request: pytest.FixtureRequest) -> md.Backend:
     """Each installed backend in turn."""
     return md.backend(request.param)

@@ -20,7 +20,7 @@ def _outside(extra: Array, inputs: Arrays) -> Array:
 
 
 @functools.cache
-def _dtype_name(kind: Any, dtype: Any) -> str:
+def _dtype_name(kind: type, dtype: Any) -> str:
     # The kind comes first, since types of different libraries object to being compared.
     return str(dtype).rpartition(".")[2]
 
@@ -56,9 +56,8 @@ class DifferentiatedBackend(Backend):
         return self.plain_to_numpy(self.differentiation.primal(array))
 
     def dtype_name(self, array: Array) -> str:
-        dtype: Any = array.dtype
-        kind: Any = type(dtype)
-        return _dtype_name(kind, dtype)
+        kind: Any = type(array.dtype)
+        return _dtype_name(kind, array.dtype)
 
     def stop_gradient(self, array: Array) -> Array:
         return self.differentiation.stop_gradient(array)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from xpmd.errors import GradientError
+from xpmd.errors import ONE_WAY, GradientError
 from xpmd_autodiff.dual import DualArray
 from xpmd_autodiff.namespace import Namespace
 from xpmd_autodiff.rules.rule import is_complex
@@ -244,10 +244,7 @@ class Differentiation:
                 return primal(*xs)
             own = [isinstance(x, WrappedArray) and x.level == level for x in xs]
             if not all(isinstance(x, DualArray) for x, mine in zip(xs, own, strict=True) if mine):
-                raise GradientError(
-                    "This function has a derivative along directions only, which works in forward "
-                    "mode (`jvp`, `derivative`); reverse mode (`vjp`, `grad`) cannot pass through it."
-                )
+                raise GradientError(ONE_WAY)
             inner = tuple(x.primal if mine else x for x, mine in zip(xs, own, strict=True))
             tangents = [x.tangent if mine else None for x, mine in zip(xs, own, strict=True)]
             outs, moved = rule(inner, tangents)

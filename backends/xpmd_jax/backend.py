@@ -11,7 +11,7 @@ from xpmd.backend import Arrays, Backend, Capabilities
 from xpmd_jax import arrays
 
 if arrays.availability() is None:
-    from xpmd_jax import control, derivatives, scatter
+    from xpmd_jax import barriers, control, derivatives, scatter
 
 Array = Any
 
@@ -131,6 +131,9 @@ class JaxBackend(Backend):
         self, function: Callable[..., Arrays], xs: Arrays, directions: Sequence[Arrays]
     ) -> tuple[Arrays, list[Arrays]]:
         return derivatives.jvp_many(function, xs, directions)
+
+    def without_derivative(self, array: Array, reason: str) -> Array:
+        return barriers.without_derivative(array, reason)
 
     def is_followed(self, value: Any) -> bool:
         return arrays.is_traced(value)

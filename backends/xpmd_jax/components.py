@@ -25,4 +25,11 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
             )
             for operation in ("pair_forces", "pair_force_vjp", "pair_force_jvp")
         ),
+        Component(
+            "kernel",
+            "listed_rows_jax",
+            "xpmd_jax.row_kernels:listed_rows",
+            backends=("jax",),
+            summary="listed_rows on JAX: candidates in slices, neighbors by counts of bits",
+        ),
     ]

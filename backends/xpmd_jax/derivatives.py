@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from xpmd.errors import CAPTURED, GradientError
+from xpmd_jax.barriers import one_way
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -153,7 +154,7 @@ def custom_jvp(
     def rule_both(xs: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
         outs, moved = rule(xs, [_known(each) for each in tangents])
         return tuple(outs), tuple(
-            _no_tangent(out) if each is None else each
+            _no_tangent(out) if each is None else one_way(each)
             for out, each in zip(outs, moved, strict=True)
         )
 

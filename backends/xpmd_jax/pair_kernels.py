@@ -22,6 +22,7 @@ from xpmd.module import flatten, unflatten
 from xpmd.neighbor_list import NeighborList
 from xpmd.pair_derivatives import PairForces, PairFunction, moving_displacements
 from xpmd.pairwise import PairGeometry, mixed_parameters, within_reach
+from xpmd_jax.settling import settled
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -299,26 +300,3 @@ def row_sums(*arrays: Array) -> Arrays:
 def _row_sums_along(arrays: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
     # Sums that can be transposed.
     return row_sums(*arrays), tuple(jnp.sum(tangent, axis=1) for tangent in tangents)
-
-
-@jax.custom_jvp
-def settled(*arrays: Array) -> Arrays:
-    """Return the arrays computed, so that what they are made of is not done again for each pair.
-
-    A fusion takes in whatever leads to what it gathers, and XLA drops its own barriers on the CPU before
-    it fuses. It does not look through a loop, which is why there is one here that is never entered.
-    """
-    first = arrays[0][:1].sum()
-    scale = jnp.where(jnp.isnan(first), 1.0, first)
-
-    def unchanged(held: tuple[Array, Arrays]) -> tuple[Array, Arrays]:
-        return jnp.asarray(False), tuple(array * scale for array in held[1])
-
-    start = (jnp.isnan(first), arrays)
-    held: tuple[Array, Arrays] = jax.lax.while_loop(lambda held: held[0], unchanged, start)
-    return held[1]
-
-
-@settled.defjvp
-def _settled_along(arrays: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
-    return settled(*arrays), tangents

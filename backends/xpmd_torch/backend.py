@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from xpmd.backend import Arrays, Backend, Capabilities
+from xpmd.errors import GradientError
 from xpmd_torch import arrays
 
 if arrays.availability() is None:
@@ -62,6 +63,11 @@ class TorchBackend(Backend):
         self, function: Callable[..., Arrays], xs: Arrays, directions: Sequence[Arrays]
     ) -> tuple[Arrays, list[Arrays]]:
         return directional.jvp_many(function, xs, directions)
+
+    def without_derivative(self, array: Array, reason: str) -> Array:
+        if derivatives.is_followed_on(array):
+            raise GradientError(reason)
+        return array
 
     def is_followed(self, value: Any) -> bool:
         return derivatives.is_followed(value)

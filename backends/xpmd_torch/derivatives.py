@@ -152,6 +152,11 @@ def is_followed(value: Any) -> bool:
     return value.requires_grad or unpacked(value).tangent is not None
 
 
+def is_followed_on(value: Any) -> bool:
+    """Return whether results of a tensor will carry a gradient or a tangent."""
+    return is_followed(value) and (torch.is_grad_enabled() or in_forward_mode())
+
+
 def captures(function: Callable[..., Arrays], xs: Arrays) -> bool:
     """Return whether results of plain tensors are followed, because of something captured."""
     with torch.enable_grad():
@@ -188,7 +193,10 @@ def custom_vjp(
     *,
     selective: bool = False,
 ) -> Callable[..., Arrays]:
-    """Return a function with its own reverse rule; `primal` runs where no gradient is followed."""
+    """Return a function with its own reverse rule.
+
+    `primal` runs where no gradient of an argument is followed; those of what it captured still are.
+    """
 
     class Rule(torch.autograd.Function):
         @staticmethod
@@ -214,8 +222,7 @@ def custom_vjp(
     def call(*xs: Array) -> Arrays:
         if torch.is_grad_enabled() and any(x.requires_grad for x in xs):
             return tuple(Rule.apply(*xs))  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            return tuple(primal(*xs))
+        return tuple(primal(*xs))
 
     return call
 

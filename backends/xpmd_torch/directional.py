@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from xpmd.errors import GradientError
+from xpmd.errors import ONE_WAY, GradientError
 from xpmd_torch.derivatives import in_forward_mode, unpacked, without_graph
 
 Array = Any
@@ -121,11 +121,11 @@ def custom_jvp(
             )
         direction = _direction.get()
         if direction is None:
-            return tuple(primal(*xs))
+            return _one_way(primal, xs)
         number, again = direction
         changes = [_change(x, number) for x in xs]
         if all(change is None for change in changes):
-            return tuple(primal(*xs))
+            return _one_way(primal, xs)
         if again:
             raise GradientError(
                 "A function with a derivative of its own along directions, such as a simulation, was "
@@ -143,3 +143,24 @@ def custom_jvp(
         )
 
     return call
+
+
+def _one_way(primal: Callable[..., Arrays], xs: Arrays) -> Arrays:
+    """Return what a function gives, so that to go back through it is an error."""
+    followed = [x for x in xs if x.requires_grad]
+    if not followed or not torch.is_grad_enabled():
+        return tuple(primal(*xs))
+    outs = tuple(primal(*(x.detach() for x in xs)))
+    return tuple(_OneWay.apply(len(outs), *outs, *followed))  # type: ignore[no-untyped-call]
+
+
+class _OneWay(torch.autograd.Function):
+    """Values that depend on the tensors given after them, in a way that is known forwards only."""
+
+    @staticmethod
+    def forward(ctx: Any, n_values: int, *tensors: Array) -> Any:
+        return tuple(x.detach() for x in tensors[:n_values])
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Array) -> Any:
+        raise GradientError(ONE_WAY)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from xpmd.errors import BackendError
+from xpmd.errors import BackendError, GradientError
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -186,8 +186,9 @@ class Backend(ABC):
             pick: what to keep of a carry.
 
         Returns:
-            The last carry, and rows 0 ... times, to be read by `row` and `stacked_rows` only: that
-            before each call of `body`, and that at the end.
+            The last carry, and rows 0 ... times, to be read by `row`, `stacked_rows` and `packed_rows`
+            only: that before each call of `body`, and that at the end. A list of them, or a tuple of
+            arrays that hold them along the first axis.
         """
         rows = [pick(carry)]
         for k in range(min(int(times), at_most)):
@@ -197,12 +198,21 @@ class Backend(ABC):
 
     def row(self, rows: Any, k: Any) -> Arrays:
         """Return row `k` of what `repeat_keeping` kept."""
-        return rows[k]  # type: ignore[no-any-return]
+        if isinstance(rows, list):
+            return rows[k]  # type: ignore[no-any-return]
+        return tuple(column[k, ...] for column in rows)
 
     def stacked_rows(self, rows: Any, places: Sequence[int]) -> Arrays:
         """Return the rows at some places, stacked along a new first axis."""
         chosen = [rows[k] for k in places if k < len(rows)]
         return tuple(self._stack(column) for column in zip(*chosen, strict=True))
+
+    def packed_rows(self, rows: Any, count: int) -> Any:
+        """Return the first `count` parts of every row, in little more memory than their numbers take."""
+        if not isinstance(rows, list):
+            return tuple(rows[:count])
+        columns = zip(*(row[:count] for row in rows), strict=True)
+        return tuple(self._stack(column) for column in columns)
 
     def scan(
         self,
@@ -318,6 +328,12 @@ class Backend(ABC):
             found.append(moved)
         return outs, found
 
+    def without_derivative(self, array: Array, reason: str) -> Array:
+        """Return an array; a derivative with respect to it raises `GradientError`, for a reason."""
+        if self.is_followed(array):
+            raise GradientError(reason)
+        return array
+
     def is_followed(self, value: Any) -> bool:
         """Return whether a value is being differentiated now."""
         return False
@@ -355,7 +371,7 @@ class Backend(ABC):
         primal: Callable[..., Arrays],
         rule: Callable[[Arrays, Sequence[Array | None]], tuple[Arrays, Sequence[Array | None]]],
     ) -> Callable[..., Arrays]:
-        """Return a function with its own forward rule.
+        """Return a function with its own forward rule; going back through it raises `GradientError`.
 
         Args:
             primal: outputs from inputs, used when nothing is differentiated.

@@ -116,7 +116,7 @@ def retreat(
         if inside and interval is not None:
             lam = with_record(program, lam, of_records, k, interval)
         if plan.reconstruct:
-            record = backend.row(kept, k + 1)[: _n_record(program)]
+            record = backend.row(kept, k + 1)
             now, held = _undone(program, leaves, record, after, held, keys, t0 + k, xp)
         else:
             now = backend.row(kept, k)
@@ -312,10 +312,6 @@ def _at(program: Program, leaves: Arrays, floats: Arrays) -> tuple[Any, Array]:
     system, _ = program.components(leaves)
     state, system = program.state(floats, system)
     return system, state.coords
-
-
-def _n_record(program: Program) -> int:
-    return int(program.record_spec.num_leaves)
 
 
 def _undone(

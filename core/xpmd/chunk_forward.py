@@ -157,6 +157,9 @@ def _run(
         if inside and interval is not None:
             rows = backend.stacked_rows(kept, [(k + 1) * interval for k in range(inside)])
             records = rows[last - first :] if with_snapshots else program.snapshot(rows)
+        if keep == "records":
+            # Of a long run they are many, and small: an array for each would cost ten times as much.
+            kept = backend.packed_rows(kept, last - first)
         return carry, kept, records
     if not inside or interval is None:
         carry = backend.repeat(lambda k, c: step(t0 + k, c), carry, active, structure.chunk)

@@ -112,7 +112,11 @@ class _SmoothCutoff(Cutoff):
 
 
 class ShiftedPotentialCutoff(_SmoothCutoff):
-    """V(r) - V(rc)."""
+    """V(r) - V(rc).
+
+    The force jumps at rc. Energies have a derivative by it; forces, and trajectories, raise
+    `GradientError` when they are asked for theirs, which would be a silent zero.
+    """
 
     distance: Array
     continuous_force = False

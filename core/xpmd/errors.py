@@ -47,6 +47,15 @@ CAPTURED = (
 )
 
 
+#: What to say where only changes along a direction are known and cotangents were to be pulled back.
+ONE_WAY = (
+    "A function that knows its derivative along directions only, such as simulate(..., "
+    "gradient='forward'), was differentiated in reverse: by loss.backward(), jax.grad, or "
+    "md.value_and_grad with a strategy that goes back. Leave `gradient` out or name such a strategy, as "
+    "gradient='reverse'; or take the gradient by md.value_and_grad(loss, 'forward')."
+)
+
+
 class PluginError(XpmdError, RuntimeError):
     """A plugin could not be loaded or used; names the distribution it came from."""
 

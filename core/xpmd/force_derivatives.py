@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from xpmd.force_jumps import refuse_jumps
 from xpmd.leaf_map import Cotangents, LeafMap
 from xpmd.neighbor_list import NeighborList
 from xpmd.pair_derivatives import pair_force_jvp, pair_force_vjp
@@ -41,8 +42,12 @@ def force_vjp(
     Returns:
         Forces `(n, d)` or `None`, J^T w `(n, d)`, and `None` for leaves that the forces do not depend
         on or that no cotangent is wanted for.
+
+    Raises:
+        GradientError: a cotangent is wanted for a cutoff at which the force jumps.
     """
     leaves = LeafMap(system, wanted)
+    refuse_jumps(system, leaves)
     found = Cotangents(len(leaves))
     numbers = leaves.numbers
     total = _Sum(system, coords, w, leaves, forces)
@@ -78,6 +83,7 @@ def force_jvp(
             leaves that do not change.
     """
     leaves = LeafMap(system, [each is not None for each in tangents])
+    refuse_jumps(system, leaves)
     numbers = leaves.numbers
     total = _Sum(system, coords, direction, leaves)
     if system.pairwise:

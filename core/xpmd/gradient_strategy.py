@@ -22,6 +22,9 @@ from xpmd.walk import Walk, WalkBack
 Array = Any
 Arrays = tuple[Any, ...]
 
+#: Bytes of states that strategies keep before they compute some of them again.
+MEMORY_BUDGET = 2 * 2**30
+
 
 class GradientStrategy(Module):
     """Base of the gradient strategies; settings are static fields.
@@ -40,6 +43,8 @@ class GradientStrategy(Module):
         damping = getattr(self, "damping", 0.0)
         if not 0.0 <= damping < 1.0:
             raise ValueError(f"`damping` = {damping} must be at least 0 and below 1.")
+        if getattr(self, "budget", None) is not None:
+            require_positive("budget", self.budget)  # type: ignore[attr-defined]
 
     def key(self) -> Hashable:
         """Return what distinguishes this strategy from others, for caches."""
@@ -49,6 +54,15 @@ class GradientStrategy(Module):
 
 class TrajectoryStrategy(GradientStrategy):
     """Base of the strategies that go back along a trajectory."""
+
+    def for_run(self, n_steps: int, state_bytes: int) -> TrajectoryStrategy:
+        """Return the strategy to use for a run, itself unless its size speaks for another.
+
+        Args:
+            n_steps: of the run.
+            state_bytes: what the state before one step takes.
+        """
+        return self
 
     def longest_chunk(self, n_steps: int) -> int:
         """Return how many steps at most to take between looks at the state."""

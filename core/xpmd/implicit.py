@@ -43,12 +43,14 @@ def implicit_minimum(system: Any, descend: Callable[[Any], Any]) -> Any:
     backend = system.backend
     leaves, spec = flatten(system)
     at: list[Any] = []
+    flags: list[bool] = []
 
     def primal(*values: Array) -> Arrays:
         at[:] = [polished(descend(unflatten(spec, values)))]
         return (at[0].coords,)
 
     def forward(*values: Array, wanted: Sequence[bool]) -> tuple[Arrays, Any]:
+        flags[:] = wanted
         return primal(*values), ()
 
     def backward(residuals: Any, cotangents: Arrays) -> list[Array | None]:
@@ -57,7 +59,7 @@ def implicit_minimum(system: Any, descend: Callable[[Any], Any]) -> Any:
             return [None] * len(leaves)
         neighbors, _ = neighbors_of(minimum)
         solution = solved(minimum, neighbors, cotangent, strict=True)
-        *_, found = force_vjp(minimum, minimum.coords, neighbors, solution, forces=False)
+        *_, found = force_vjp(minimum, minimum.coords, neighbors, solution, flags, forces=False)
         return list(found)
 
     run = backend.custom_vjp(primal, forward, backward, selective=True)

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from xpmd.backend import Backend
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 #: Whether programs made now use kernels.
@@ -30,17 +32,22 @@ def without_kernels() -> Iterator[None]:
 
 
 def with_kernel(generic: _Function) -> _Function:
-    """Return a function of a System that leaves its work to the kernel of its name, if there is one."""
+    """Return a function that leaves its work to the kernel of its name, if there is one.
+
+    Args:
+        generic: a function of a System or of a Backend, and more.
+    """
     operation = generic.__name__
 
     @functools.wraps(generic)
-    def either(system: Any, *arguments: Any, **settings: Any) -> Any:
+    def either(of: Any, *arguments: Any, **settings: Any) -> Any:
         if KERNELS.get():
-            kernel = _kernel(operation, system.backend.name)
-            found = None if kernel is None else kernel(system, *arguments, **settings)
+            backend = of if isinstance(of, Backend) else of.backend
+            kernel = _kernel(operation, backend.name)
+            found = None if kernel is None else kernel(of, *arguments, **settings)
             if found is not None:
                 return found
-        return generic(system, *arguments, **settings)
+        return generic(of, *arguments, **settings)
 
     return either  # type: ignore[return-value]
 

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from xpmd.backend import Backend
+from xpmd.kernels import KERNELS
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_list import NeighborList
 
@@ -21,7 +22,7 @@ def built(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborLis
     leaves, spec = flatten(parts)
     arrays = (coords, *leaves)
     if backend.capabilities.jit and not any(backend.is_traced(array) for array in arrays):
-        build, structure = _compiled(backend, spec, plan, coords.shape[0])
+        build, structure = _compiled(backend, spec, plan, coords.shape[0], KERNELS.get())
         found = build(*arrays)
         return unflatten(structure[-1], found)  # type: ignore[no-any-return]
     return _build(backend, parts, coords, plan)
@@ -35,7 +36,9 @@ def _build(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborLi
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(backend: Backend, spec: Any, plan: Any, n_atoms: int) -> tuple[Any, list[Any]]:
+def _compiled(
+    backend: Backend, spec: Any, plan: Any, n_atoms: int, kernels: bool
+) -> tuple[Any, list[Any]]:
     """Return a compiled function from arrays to those of the list, and where its structure is put."""
     structure: list[Any] = []
 

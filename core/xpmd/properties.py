@@ -7,6 +7,7 @@ from typing import Any
 
 from xpmd.errors import SimulationError
 from xpmd.force_field import total_energy, total_forces, total_virial
+from xpmd.force_jumps import without_jumps
 from xpmd.neighbor_upkeep import neighbors_of, poisoned
 from xpmd.pairwise import pair_geometry
 
@@ -26,6 +27,7 @@ def forces(system: Any) -> Array:
     Raises:
         SimulationError: a force is not finite; names the atom, and the pair if two atoms overlap.
     """
+    system = without_jumps(system)
     neighbors, xp = neighbors_of(system)
     result = total_forces(system, system.coords, neighbors, xp=xp)
     check_forces(system, result, neighbors, xp=xp)
@@ -34,6 +36,7 @@ def forces(system: Any) -> Array:
 
 def virial(system: Any) -> Array:
     """Return W = sum r (x) f, `(d, d)`, kJ/mol, as LAMMPS defines it: positive when repulsive."""
+    system = without_jumps(system)
     neighbors, xp = neighbors_of(system)
     return poisoned(total_virial(system, system.coords, neighbors, xp=xp), system, neighbors)
 

@@ -107,7 +107,7 @@ def simulate(
         interval=interval,
         keep_records=bool(observe),
         watch=Watch(shown),
-        strategy=strategy if isinstance(strategy, TrajectoryStrategy) else None,
+        strategy=_for_run(strategy, system, int(n_steps)),
         find_plan=functools.cache(lambda: plan_neighbors(system, system.coords)),
         ensemble=strategy if isinstance(strategy, EnsembleStrategy) else None,
     )
@@ -149,6 +149,14 @@ def simulate(
     observations = {name: observed(name, records) for name in observe}
     last = int(start_step) + int(n_steps)
     return Result(end, observations, last, average if sampled else None)
+
+
+def _for_run(strategy: GradientStrategy, system: System, n_steps: int) -> TrajectoryStrategy | None:
+    """Return the strategy that is to go back along a run, `None` if none is."""
+    if not isinstance(strategy, TrajectoryStrategy):
+        return None
+    numbers = 3 * system.n_atoms * system.boundary.dimensions  # coordinates, velocities, forces
+    return strategy.for_run(n_steps, numbers * (8 if system.dtype == "float64" else 4))
 
 
 def _sampled_average(rows: Array, weights: Array, logs: Array, backend: Backend) -> Array:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-from xpmd.concrete import require_positive_fields, require_scalar, require_whole
+from xpmd.concrete import (
+    require_positive,
+    require_positive_fields,
+    require_scalar,
+    require_whole,
+)
 from xpmd.coupling import Coupling
 from xpmd.errors import GradientError
 from xpmd.module import Module
@@ -41,8 +46,8 @@ class Simulator(Module):
     Noise comes from streams: a simulator draws from stream 0, its k-th coupling from stream k + 1.
     """
 
-    #: Names of fields that must be positive (True: or zero).
-    positive_fields: ClassVar[dict[str, bool]] = {"dt": False}
+    #: Names of fields that must be positive (True: or zero), beside the time step `dt` if there is one.
+    positive_fields: ClassVar[dict[str, bool]] = {}
 
     #: Fields given as quantities, with their dimension.
     quantities: ClassVar[dict[str, str]] = {
@@ -62,6 +67,7 @@ class Simulator(Module):
         require_positive_fields(self)
         if "dt" in self._dynamic_names:
             require_scalar("dt", self.dt)  # type: ignore[attr-defined]
+            require_positive("dt", self.dt)  # type: ignore[attr-defined]
         if "remove_cm_motion" in self._static_names:
             require_whole("remove_cm_motion", self.remove_cm_motion, at_least=0)  # type: ignore[attr-defined]
         coupling = getattr(self, "coupling", ())

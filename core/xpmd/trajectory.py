@@ -161,13 +161,13 @@ class Trajectory:
         return one, self.backend.xp(one).zeros_like(one)
 
     def _unaided_walk(self, leaves: Arrays) -> Walk:
-        """Return a walk whose forces follow no gradient by themselves.
+        """Return a walk whose steps follow no gradient by themselves.
 
         Raises:
             GradientError: they do, of something that they captured.
         """
         walk = self.walk(leaves)
-        if self.backend.captures(walk.first_forces(), *leaves):
+        if self.backend.captures(walk.first_step(), *leaves):
             raise GradientError(CAPTURED)
         return walk
 

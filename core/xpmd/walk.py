@@ -213,13 +213,23 @@ class Walk:
         self.begin_at(state)
         return state.floats
 
-    def first_forces(self) -> Callable[..., Arrays]:
-        """Return the forces of the first state as a function of leaves, as `begin` has them compiled.
+    def first_step(self) -> Callable[..., Arrays]:
+        """Return the states around the first step as a function of leaves.
 
         It may be traced: the size of the neighbor list is settled here, where coordinates are known.
+        Whether the list has room does not matter to what the step depends on.
         """
-        compiled = self.program.compiled(start, self.start_step == 0)
-        return lambda *leaves: (ChunkState(*compiled(leaves)).floats[2],)
+        begun = self.program.compiled(start, self.start_step == 0)
+        advanced = self.program.compiled(advance, None)
+
+        def states(*leaves: Array) -> Arrays:
+            state = ChunkState(*begun(leaves))
+            if not self.n_steps:
+                return state.floats
+            found = advanced(leaves, state, self.keys, self.start_step, 1)
+            return (*state.floats, *ChunkState(*found[0]).floats)
+
+        return states
 
     def begin_at(self, state: ChunkState) -> None:
         """Look at the first state, and record it."""

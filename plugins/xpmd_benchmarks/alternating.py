@@ -45,10 +45,10 @@ class Entrant:
     failure: str | None = None
 
     def prepare(self, task: dict[str, Any], steps: int = SHORT) -> None:
-        """Make the case ready and run a few steps."""
+        """Make the case ready and run a few steps, if any."""
         try:
             self.first = self.engine.ask("prepare", key=self.key, task=task)["wall"]
-            self.first += self._run(steps)[0]
+            self.first += self._run(steps)[0] if steps else 0.0
         except EngineError as error:
             self.failure = str(error)
 
@@ -78,7 +78,7 @@ class Entrant:
             return float("inf")
 
     def weigh(self, steps: int) -> None:
-        """Run once and see how much memory that takes."""
+        """Measure one run, and how much memory it takes."""
         if self.failure is not None:
             return
         try:
@@ -86,6 +86,9 @@ class Entrant:
         except EngineError as error:
             self.failure = str(error)
             return
+        self.wall.append(answer["wall"] / steps)
+        self.processor.append(answer["processor"] / steps)
+        self.found = answer["found"]
         before, peak = answer["before_bytes"], answer["peak_bytes"]
         self.memory = None if before is None or peak is None else max(peak - before, 0)
 
@@ -126,7 +129,7 @@ def in_turns(
     least: int = SHORT,
     everyone: int = 2,
 ) -> None:
-    """Measure each entrant once a round.
+    """Measure each entrant once a round, beside what was measured of it before.
 
     Args:
         seconds: about what each gets a round; a slow one takes part in fewer rounds.
@@ -136,7 +139,7 @@ def in_turns(
     plans = []
     for entrant in entrants:
         if entrant.failure is None:
-            each = entrant.try_out(min(least, steps or least))
+            each = entrant.best or entrant.try_out(min(least, steps or least))
             length = steps or min(most_steps, max(least, round(seconds / each / least) * least))
             plans.append((entrant, length, min(1.0, _PATIENCE * seconds / (each * length))))
     for turn in range(rounds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import product
@@ -18,8 +19,12 @@ from xpmd_benchmarks.peers import peers_for
 from xpmd_benchmarks.remote import Engine
 
 #: Rounds, and seconds a program gets in each.
-ROUNDS, SECONDS = 7, 1.0
+ROUNDS, SECONDS = 5, 0.25
 QUICK_ROUNDS, QUICK_SECONDS = 2, 0.05
+#: Seconds after which no further skin is tried.
+LONGEST_SEARCH = 12.0
+#: Unless it is asked for, a size at which a step would take longer is left out, seconds.
+LONGEST_STEP = 0.2
 
 
 def programs_for(settings: BenchmarkSettings) -> list[Program]:
@@ -43,6 +48,7 @@ class Field:
         programs: what `programs_for` returned.
         state: the file with the fluid.
         opened: closes the processes at the end.
+        known: seconds an atom and step of programs at another size; those found here are added.
     """
 
     def __init__(
@@ -52,8 +58,10 @@ class Field:
         state: Path,
         n_atoms: int,
         opened: ExitStack,
+        known: dict[tuple[str, ...], float],
     ) -> None:
         self._settings, self._n_atoms, self._opened = settings, n_atoms, opened
+        self._known = known
         self.task = {
             "name": "fluid",
             "arrays": str(state),
@@ -77,6 +85,11 @@ class Field:
         }
         most = variant.get("most_atoms")
         if most is not None and self._n_atoms > most:
+            return
+        expected = self._known.get(_name(words), 0.0) * self._n_atoms
+        if expected > LONGEST_STEP and not self._settings.sizes:
+            remark = f"left out: {expected:.1f} s a step; --sizes {self._n_atoms} does it"
+            self.absent.append({**words, "remark": remark})
             return
         engine, versions, refusal = admitted(
             (module, variant, python), self._settings.threads, self._opened
@@ -112,7 +125,10 @@ class Field:
         for words, engine, task, skins in self.ready:
             title = " ".join(map(str, words.values()))
             tried: list[tuple[float, Entrant]] = []
+            began = time.perf_counter()
             for skin in skins or (None,):
+                if time.perf_counter() - began > LONGEST_SEARCH and not settings.skins:
+                    break
                 settings.tell(title if skin is None else f"{title}, skin {skin:g}")
                 entrant = Entrant(engine, f"skin {skin}", {**words, "skin": skin})
                 entrant.prepare({**task, "skin": skin})
@@ -130,7 +146,15 @@ class Field:
             steps=settings.steps[0] if settings.steps else None,
             tell=settings.tell,
         )
-        return with_ratios([_row(each) for each in entrants], "ms a step") + self.absent
+        for one in entrants:
+            if one.best is not None:
+                name, per_atom = _name(one.words), one.best / self._n_atoms
+                self._known[name] = min(per_atom, self._known.get(name, per_atom))
+        return with_ratios([_row(one) for one in entrants], "ms a step") + self.absent
+
+
+def _name(words: dict[str, Any]) -> tuple[str, ...]:
+    return words["program"], words["variant"], words["precision"]
 
 
 def _row(entrant: Entrant) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from xpmd_benchmarks.fluid_states import CUTOFF, DT, FluidStates, cells_a_side
 from xpmd_benchmarks.states_folder import states_folder
 
 SKIN = 0.5
-ROUNDS, SECONDS = 3, 1.0
+ROUNDS, SECONDS = 3, 0.5
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.05
 
 

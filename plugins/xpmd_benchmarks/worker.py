@@ -55,18 +55,10 @@ class Desk:
             self.cases[key] = self.engine.prepare(_with_arrays(request["task"]))
             return {"wall": time.perf_counter() - start}
         if wish == "run":
-            wall, processor = time.perf_counter(), time.process_time()
-            found = self.cases[key].run(request["times"])
-            taken = {
-                "wall": time.perf_counter() - wall,
-                "processor": time.process_time() - processor,
-                "processor_so_far": time.process_time(),
-            }
-            return {**taken, "found": found, "peak_bytes": peak_bytes()}
+            return self._run(key, request["times"])
         if wish == "weigh":
             before = calmed_down()
-            found = self.cases[key].run(request["times"])
-            return {"found": found, "before_bytes": before, "peak_bytes": peak_bytes()}
+            return {**self._run(key, request["times"]), "before_bytes": before}
         if wish == "save":
             import numpy as np
 
@@ -76,6 +68,18 @@ class Desk:
             del self.cases[key]
             return {}
         raise ValueError(f"`do` = {wish!r}")
+
+    def _run(self, key: str, times: Any) -> dict[str, Any]:
+        wall, processor = time.perf_counter(), time.process_time()
+        found = self.cases[key].run(times)
+        so_far = time.process_time()
+        return {
+            "wall": time.perf_counter() - wall,
+            "processor": so_far - processor,
+            "processor_so_far": so_far,
+            "found": found,
+            "peak_bytes": peak_bytes(),
+        }
 
 
 def peak_bytes() -> int | None:

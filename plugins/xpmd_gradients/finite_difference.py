@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xpmd.backend import Backend
+from xpmd.errors import GradientError
 from xpmd.gradient_strategy import LossStrategy
 from xpmd.module import static
 
@@ -20,11 +21,16 @@ _STENCILS = {
     6: ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60)),
 }
 
+#: How far parameters are moved, relative to their size, to see whether the loss depends on them at all.
+_FAR = (0.01, 0.3, -0.3)
+
 
 class FiniteDifference(LossStrategy):
     """dL/dp by central differences: the loss is a black box, run 2 (or 4, 6) times a number.
 
-    Noise depends on the seed alone, so all runs of a stochastic simulation see the same numbers.
+    Noise depends on the seed alone, so all runs of a stochastic simulation see the same numbers. Where
+    every difference vanishes, as for an even function at zero, all parameters are moved further, by up
+    to a third of their size; if the loss is still the same, it is taken to depend on none of them.
 
     Args:
         step: step relative to |p|, or to the root mean square of the array that p is in, if larger;
@@ -54,6 +60,8 @@ class FiniteDifference(LossStrategy):
                 return loss(*params[:k], moved, *params[k + 1 :])[0]
 
             gradients.append(self._slope(along, param, backend))
+        if not any(bool(backend.known(each).any()) for each in gradients):
+            _require_connected(backend, loss, params, value)
         return (
             backend.stop_gradient(value),
             tuple(gradients),
@@ -67,13 +75,10 @@ class FiniteDifference(LossStrategy):
         epsilon = float(xp.finfo(param.dtype).eps)
         relative = self.step if self.step is not None else epsilon ** (1.0 / max(self.order, 3))
         places = xp.arange(size, device=backend.device_of(param))
-        numbers = backend.known(flat).tolist()
-        # A number of zero in an array of others gets a step of their size.
-        mean_square = sum(x * x for x in numbers) / max(size, 1)
-        size_of_all = math.sqrt(mean_square) or 1.0
+        sizes = _sizes(flat, backend)
         slopes = []
-        for k in range(size):
-            h = relative * max(abs(numbers[k]), size_of_all)
+        for k, scale in enumerate(sizes):
+            h = relative * scale
             here = xp.astype(places == k, param.dtype)
             total: Array = 0.0
             for offset, weight in _STENCILS[self.order]:
@@ -84,3 +89,38 @@ class FiniteDifference(LossStrategy):
             slopes.append(total / h)
         stacked = xp.stack([xp.astype(xp.asarray(s), param.dtype) for s in slopes])
         return xp.reshape(stacked, param.shape)
+
+
+def _sizes(flat: Array, backend: Backend) -> list[float]:
+    """Return the size of each number: its own, or that of all if it is smaller; 1 if all are zero."""
+    numbers = backend.known(flat).tolist()
+    of_all = math.sqrt(sum(x * x for x in numbers) / max(len(numbers), 1)) or 1.0
+    return [max(abs(x), of_all) for x in numbers]
+
+
+def _require_connected(
+    backend: Backend, loss: Callable[..., tuple[Array, Arrays]], params: Arrays, value: Array
+) -> None:
+    """Raise `GradientError` if the loss stays what it is when all parameters are moved far away."""
+    here = backend.known(value)
+    for far in _FAR:
+        try:
+            there = loss(*(_moved(param, far, backend) for param in params))[0]
+        except Exception:
+            return  # It minds, so it depends on them.
+        if backend.known(there) != here:
+            return
+    raise GradientError(
+        "The loss depends on none of the parameters, as far as differences can tell: it stayed what it "
+        f"is, to the last digit, when all of them were moved by up to {max(_FAR):.0%}. Look for an array "
+        "made anew, or a step function, between the parameters and the loss."
+    )
+
+
+def _moved(param: Array, far: float, backend: Backend) -> Array:
+    """Return a parameter moved by a fraction of its size, each number of it by another one."""
+    xp = backend.xp(param)
+    sizes = _sizes(xp.reshape(param, (-1,)), backend)
+    steps = [far * size * (1.0 - 0.309 * k % 0.5) for k, size in enumerate(sizes)]
+    kind, device = backend.dtype_name(param), backend.device_of(param)
+    return param + xp.reshape(backend.asarray(steps, dtype=kind, device=device), param.shape)

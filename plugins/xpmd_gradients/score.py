@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from xpmd.concrete import require_whole
@@ -50,7 +52,7 @@ class Score(EnsembleStrategy):
         left = backend.xp(floats[0]).zeros_like(floats[0])
         device = backend.device_of(floats[0])
         for chunk in walk.chunks:
-            some = of_steps[chunk.done : chunk.done + chunk.active]
+            some = list(islice(of_steps, chunk.active))
             some = some + [0.0] * (walk.longest - len(some))
             weights = backend.asarray(some, dtype=walk.system.dtype, device=device)
             while True:
@@ -75,21 +77,20 @@ class Score(EnsembleStrategy):
         )
         return back.found()
 
-    def _of_steps(self, back: EnsembleBack) -> list[float]:
-        """Return for each step the sum of the cotangents of the records that it counts for."""
+    def _of_steps(self, back: EnsembleBack) -> Iterator[float]:
+        """Yield for each step the sum of the cotangents of the records that it counts for."""
         walk = back.walk
         interval = walk.program.structure.interval or 1
-        changes = [0.0] * (walk.n_steps + 1)
+        changes: dict[int, float] = defaultdict(float)
         for record, cotangent in enumerate(back.of_logs):
             end = record * interval
             start = 0 if self.window is None else max(0, end - self.window)
             changes[start] += cotangent
             changes[end] -= cotangent
-        sums, total = [], 0.0
-        for change in changes[: walk.n_steps]:
-            total += change
-            sums.append(total)
-        return sums
+        total = 0.0
+        for step in range(walk.n_steps):
+            total += changes.get(step, 0.0)
+            yield total
 
 
 def _check(simulator: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from xpmd.backend import Backend
 from xpmd.boundary import Boundary
-from xpmd_neighbors.cell_grid import Grid, Ranges
+from xpmd_neighbors.cell_grid import Grid
 
 Array = Any
 
@@ -17,7 +17,7 @@ BLOCK = 1_000_000
 def near(
     grid: Grid,
     boundary: Boundary,
-    cutoff: float,
+    limit: float,
     width: int,
     begin: int,
     end: int,
@@ -25,10 +25,11 @@ def near(
     backend: Backend,
     xp: Any,
 ) -> tuple[Array, Array]:
-    """Return which candidates of the atoms at places `begin` to `end` are within the cutoff.
+    """Return which candidates of the rows `begin` to `end` are within the cutoff.
 
     Args:
-        width: candidates looked at in each range.
+        limit: see `squared_limit`.
+        width: candidates looked at in each range, at most what the grid has seams for.
 
     Returns:
         A mask `(end - begin, ranges, width)` and the place of each candidate. Each pair is seen from
@@ -36,27 +37,37 @@ def near(
     """
     kind, device = backend.capabilities.index_dtype, backend.device_of(grid.order)
     k = backend.asarray(range(width), dtype=kind, device=device)
-    own = backend.asarray(range(begin, end), dtype=kind, device=device)[:, None, None]
-    ranges = Ranges(*(part[begin:end, :, None] for part in grid.ranges))
-    mask = (k < ranges.count) & ~grid.lost[begin:end][:, None, None]
-    place = xp.where(mask, ranges.place(k, xp), xp.zeros_like(own))
+    first, count = (part[begin:end, :, None] for part in grid.ranges)
+    place = first + k
     squared = boundary.shortest_squared(
-        [column[begin:end][:, None, None] - column[place] for column in grid.columns], xp=xp
+        [
+            own[begin:end][:, None, None] - column[place]
+            for own, column in zip(grid.own, grid.columns, strict=True)
+        ],
+        xp=xp,
     )
-    # The energy compares r^2, rounded likewise, with a cutoff that may have been rounded up.
-    eps = float(xp.finfo(squared.dtype).eps)
-    mask = mask & (squared <= cutoff * cutoff * (1 + 4 * eps))
+    mask = (k < count) & (squared <= limit)
+    if grid.unique:
+        return mask, place
+    own, other = grid.rows[begin:end][:, None, None], grid.order[place]
     if backend.capabilities.pair_layout == "full":
-        mask = mask & (place != own)
-    elif not grid.unique:
-        mask = mask & (place > own)
-    return mask, place
+        return mask & (other != own), place
+    return mask & (other > own), place
+
+
+def squared_limit(cutoff: float, dtype: Any, xp: Any) -> float:
+    """Return the largest r^2 of a pair that is listed.
+
+    The energy compares r^2, rounded likewise, with a cutoff that may have been rounded up.
+    """
+    return cutoff * cutoff * (1 + 4 * float(xp.finfo(dtype).eps))
 
 
 def pairs_in_blocks(
     grid: Grid, boundary: Boundary, cutoff: float, *, backend: Backend, xp: Any
 ) -> tuple[Array, Array]:
     """Return both atoms of each pair within the cutoff, a few atoms at a time."""
+    limit = squared_limit(cutoff, grid.columns[0].dtype, xp)
     n_atoms, n_ranges = grid.ranges.first.shape
     widest = max(int(xp.max(grid.ranges.count)), 1)
     rows = max(1, BLOCK // (n_ranges * widest))
@@ -64,9 +75,9 @@ def pairs_in_blocks(
     for begin in range(0, n_atoms, rows):
         end = min(begin + rows, n_atoms)
         width = max(int(xp.max(grid.ranges.count[begin:end, :])), 1)
-        mask, place = near(grid, boundary, cutoff, width, begin, end, backend=backend, xp=xp)
+        mask, place = near(grid, boundary, limit, width, begin, end, backend=backend, xp=xp)
         mask = xp.reshape(mask, (-1,))
         flat, _ = backend.nonzero_padded(mask, int(xp.sum(xp.astype(mask, xp.int64))))
-        firsts.append(grid.order[begin + flat // (n_ranges * width)])
+        firsts.append(grid.rows[begin + flat // (n_ranges * width)])
         seconds.append(grid.order[xp.reshape(place, (-1,))[flat]])
     return xp.concat(firsts), xp.concat(seconds)

@@ -18,11 +18,13 @@ from xpmd.neighbor_finder import (
     require_mendable,
 )
 from xpmd.neighbor_list import NeighborList, bucketed, roomier, wasteful
-from xpmd_neighbors.cell_candidates import near, pairs_in_blocks
-from xpmd_neighbors.cell_grid import Grid, most_cells, sort_into_cells
+from xpmd_neighbors.cell_axes import most_cells
+from xpmd_neighbors.cell_candidates import near, pairs_in_blocks, squared_limit
+from xpmd_neighbors.cell_grid import Grid, sort_into_cells
+from xpmd_neighbors.cell_rows import listed_rows
 from xpmd_neighbors.distance import lists_exactly
 from xpmd_neighbors.host_pairs import host_pairs, most_entries
-from xpmd_neighbors.row_packing import packed, rounded_width, word_bits
+from xpmd_neighbors.row_packing import rounded_width
 
 Array = Any
 
@@ -57,10 +59,12 @@ class CellListNeighborFinder(CutoffNeighborFinder):
             cells = most_cells(boundary.widths(), self.cutoff, n_atoms)
             return CellPlan(cells, _roomy(min(n_atoms, max(16, self.capacity))), self.capacity)
         boundary, host = unflatten(spec, box), backend_named("numpy")
-        cells = self._cells(known, boundary, host.xp(known))
-        width = 0
+        xp = host.xp(known)
+        cells, width = self._cells(known, boundary, xp), 0
         if n_atoms:
-            grid = self._grid(known, boundary, cells, host)
+            grid = sort_into_cells(
+                known, boundary, self.cutoff, cells, None, backend=host, xp=xp, by_atom=True
+            )
             width = int(grid.ranges.count.max())
         capacity = self.capacity
         if capacity is None:
@@ -100,7 +104,10 @@ class CellListNeighborFinder(CutoffNeighborFinder):
             return all_pairs(coords, exclusions, backend=backend, xp=xp)
         full = backend.capabilities.pair_layout == "full"
         cells = self._cells(coords, boundary, xp) if plan == EXACT else plan.cells
-        grid = self._grid(coords, boundary, cells, backend, ahead=not full)
+        width = None if plan == EXACT else plan.width
+        grid = sort_into_cells(
+            coords, boundary, self.cutoff, cells, width, backend=backend, xp=xp, by_atom=full
+        )
         if plan == EXACT:
             first, second = pairs_in_blocks(grid, boundary, self.cutoff, backend=backend, xp=xp)
             return _exact(first, second, exclusions, coords, backend, xp)
@@ -117,25 +124,6 @@ class CellListNeighborFinder(CutoffNeighborFinder):
                 extents[k] = float(xp.max(column) - xp.min(column)) if column.shape[0] else 0.0
         return most_cells(extents, self.cutoff, int(coords.shape[0]))
 
-    def _grid(
-        self,
-        coords: Array,
-        boundary: Boundary,
-        cells: tuple[int, ...],
-        backend: Backend,
-        *,
-        ahead: bool = False,
-    ) -> Grid:
-        return sort_into_cells(
-            coords,
-            boundary,
-            self.cutoff,
-            cells,
-            backend=backend,
-            xp=backend.xp(coords),
-            ahead=ahead,
-        )
-
     def _rows(
         self,
         grid: Grid,
@@ -147,31 +135,16 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         xp: Any,
     ) -> NeighborList:
         """Return the neighbors of each atom in a row of its own."""
-        n_atoms, n_ranges = grid.ranges.first.shape
-        mask, _ = near(grid, boundary, self.cutoff, plan.width, 0, n_atoms, backend=backend, xp=xp)
-        bits = word_bits(plan.width)
-        words = n_ranges * (plan.width // bits)
-        candidate, count = packed(
-            xp.reshape(mask, (n_atoms, words, bits)), plan.capacity, backend=backend, xp=xp
+        limit = squared_limit(self.cutoff, coords.dtype, xp)
+        second, valid, count = listed_rows(
+            backend, grid, boundary, limit, plan.width, plan.capacity
         )
-        device, kind = backend.device_of(coords), backend.capabilities.index_dtype
-        atoms = backend.asarray(range(n_atoms), dtype=kind, device=device)
-        slots = backend.asarray(range(plan.capacity), dtype="int32", device=device)
-        valid = slots[None, :] < count[:, None]
-        candidate = xp.where(valid, candidate, xp.zeros_like(candidate))
-        ranges = grid.ranges.at(atoms[:, None], candidate // plan.width, xp)
-        place = ranges.place(candidate % plan.width, xp)
-        second = grid.order[xp.where(valid, place, xp.zeros_like(place))]
-        # Rows go where their atoms are.
-        row = backend.index_add(n_atoms, grid.order, atoms)
-        second, valid = second[row, :], valid[row, :]
         if exclusions is not None:
-            valid = valid & ~exclusions.excludes(atoms[:, None], second, xp=xp)
+            valid = valid & ~exclusions.excludes(grid.rows[:, None], second, xp=xp)
         needed = [xp.max(count), xp.astype(xp.max(grid.ranges.count), xp.int32)]
         overflow = (needed[0] > plan.capacity) | (needed[1] > plan.width)
-        return NeighborList(
-            atoms[:0], second, valid, xp.stack(needed), overflow, coords, layout="full"
-        )
+        none = grid.rows[:0]
+        return NeighborList(none, second, valid, xp.stack(needed), overflow, coords, layout="full")
 
     def _padded(
         self,
@@ -185,11 +158,10 @@ class CellListNeighborFinder(CutoffNeighborFinder):
     ) -> NeighborList:
         """Return each pair once in arrays of fixed length."""
         n_atoms, n_ranges = grid.ranges.first.shape
-        mask, place = near(
-            grid, boundary, self.cutoff, plan.width, 0, n_atoms, backend=backend, xp=xp
-        )
+        limit = squared_limit(self.cutoff, coords.dtype, xp)
+        mask, place = near(grid, boundary, limit, plan.width, 0, n_atoms, backend=backend, xp=xp)
         flat, count = backend.nonzero_padded(xp.reshape(mask, (-1,)), plan.capacity)
-        first = grid.order[flat // (n_ranges * plan.width)]
+        first = grid.rows[flat // (n_ranges * plan.width)]
         second = grid.order[xp.reshape(place, (-1,))[flat]]
         device, kind = backend.device_of(coords), backend.capabilities.index_dtype
         slots = backend.asarray(range(plan.capacity), dtype=kind, device=device)

@@ -19,14 +19,18 @@ Array = Any
 MOST_BITS = 31
 
 
+#: Widths are multiples of it, which makes for few words, all full, and for whole vector registers.
+WIDTH_STEP = 8
+
+
 def word_bits(width: int) -> int:
-    """Return how many bits a word holds so that few words, all but full, make up a width."""
-    return math.ceil(width / math.ceil(width / MOST_BITS))
+    """Return how many bits a word holds at most so that full words make up a width."""
+    return max(bits for bits in range(1, MOST_BITS + 1) if width % bits == 0)
 
 
 def rounded_width(width: int) -> int:
-    """Return the smallest width of at least `width` that whole words make up."""
-    return math.ceil(width / MOST_BITS) * word_bits(width)
+    """Return the smallest width of at least `width` that is easily cut into words."""
+    return math.ceil(width / WIDTH_STEP) * WIDTH_STEP
 
 
 def packed(mask: Array, capacity: int, *, backend: Backend, xp: Any) -> tuple[Array, Array]:

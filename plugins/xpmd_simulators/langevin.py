@@ -41,11 +41,7 @@ class Langevin(Simulator):
     remove_cm_motion: int = static(default=1)
 
     canonical: ClassVar[bool] = True
-    positive_fields: ClassVar[dict[str, bool]] = {
-        "dt": False,
-        "temperature": True,
-        "friction": True,
-    }
+    positive_fields: ClassVar[dict[str, bool]] = {"temperature": True, "friction": True}
 
     @property
     def friction_of_motion(self) -> Any:

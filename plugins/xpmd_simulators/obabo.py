@@ -35,11 +35,7 @@ class OBABO(Simulator):
     remove_cm_motion: int = static(default=0)
 
     canonical: ClassVar[bool] = True
-    positive_fields: ClassVar[dict[str, bool]] = {
-        "dt": False,
-        "temperature": True,
-        "friction": True,
-    }
+    positive_fields: ClassVar[dict[str, bool]] = {"temperature": True, "friction": True}
 
     def _kept_and_spread(self, system: Any, xp: Any) -> tuple[Array, Array]:
         """Return c and s."""

@@ -62,11 +62,15 @@ def test_repeat_takes_a_number_of_times_known_to_the_compiler_alone(
 def test_repeat_keeping_rows(on: md.Backend, array: Make) -> None:
     """Row k is what was picked before call k, the last row what was picked at the end."""
     start = (array([1.0, 2.0]), on.asarray(0, dtype="int32"))
-    (grown, _), rows = on.repeat_keeping(steps(on), start, 4, 6, lambda carry: (carry[0],))
+    (grown, _), rows = on.repeat_keeping(steps(on), start, 4, 6, lambda carry: carry)
     np.testing.assert_array_equal(on.to_numpy(grown), [24.0, 48.0])
+    packed = on.packed_rows(rows, 1)
     for k, factorial in enumerate((1.0, 1.0, 2.0, 6.0, 24.0)):
-        np.testing.assert_array_equal(on.to_numpy(on.row(rows, k)[0]), [factorial, 2 * factorial])
-    (chosen,) = on.stacked_rows(rows, (0, 2, 4))
+        for found, *_ in (on.row(rows, k), on.row(packed, k)):
+            np.testing.assert_array_equal(on.to_numpy(found), [factorial, 2 * factorial])
+    assert len(on.row(packed, 4)) == 1
+    assert len(on.row(on.packed_rows(rows, 0), 1)) == 0
+    chosen, _ = on.stacked_rows(rows, (0, 2, 4))
     np.testing.assert_array_equal(on.to_numpy(chosen), [[1.0, 2.0], [2.0, 4.0], [24.0, 48.0]])
 
 

@@ -38,23 +38,38 @@ def python(
     )
 
 
-#: Each with the least number of tests that it must run there.
+#: Folder and module, each with the least number of tests that it must run there.
 MODULES = {
-    "test_arrays": 60,
-    "test_control_flow": 20,
-    "test_custom_rules": 12,
-    "test_derivatives": 40,
-    "test_kernels": 20,
-    "test_on_cupy": 12,
-    "test_recognition": 3,
-    "test_scatter": 60,
+    "backends": {
+        "test_arrays": 60,
+        "test_control_flow": 20,
+        "test_custom_rules": 12,
+        "test_derivatives": 40,
+        "test_kernels": 20,
+        "test_on_cupy": 14,
+        "test_recognition": 3,
+        "test_scatter": 60,
+    },
+    "gradients": {
+        "test_adjoint": 1,
+        "test_averages": 5,
+        "test_fixed_point": 3,
+        "test_parameter_gradients": 1,
+        "test_silent_errors": 17,
+        "test_strategies": 16,
+        "test_strategy_table": 1,
+        "test_tempering": 6,
+    },
 }
 
 
-def test_every_operation_and_whole_simulations_on_the_stand_in() -> None:
+@pytest.mark.parametrize("folder", MODULES)
+def test_on_the_stand_in(folder: str) -> None:
+    """Every operation, whole simulations, and every gradient strategy."""
+    modules = MODULES[folder]
     done = python(
         *("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "cupy"),
-        *(f"tests/backends/{name}.py" for name in MODULES),
+        *(f"tests/{folder}/{name}.py" for name in modules),
         XPMD_TEST_BACKENDS="cupy",
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
@@ -62,7 +77,7 @@ def test_every_operation_and_whole_simulations_on_the_stand_in() -> None:
     assert "skipped" not in summary
     counted = re.search(r"(\d+) passed", summary)
     assert counted is not None
-    assert int(counted.group(1)) >= sum(MODULES.values())
+    assert int(counted.group(1)) >= sum(modules.values())
 
 
 MANNERS = """

@@ -271,3 +271,16 @@ def test_a_forward_rule_is_followed(on: md.Backend, array: Make) -> None:
     )
     np.testing.assert_allclose(on.to_numpy(value), 8 * AT**3, rtol=1e-15)
     np.testing.assert_allclose(on.to_numpy(along), 30 * 4 * AT**2 * 2 * WEIGHTS, rtol=1e-14)
+
+
+def test_a_forward_rule_is_not_gone_back_through(on: md.Backend, array: Make) -> None:
+    """The primal has a derivative of its own, which is another one."""
+    call, number = cubes(on), on.asarray(4, dtype="int32")
+
+    def loss(x: Array) -> tuple[Array, tuple[()]]:
+        return on.xp(x).sum(call(2.0 * x, number)[0]), ()
+
+    with pytest.raises(md.GradientError, match="along directions only"):
+        on.value_and_grad(loss, (array(AT),))
+    with pytest.raises(md.GradientError, match="along directions only"):
+        on.vjp(lambda x: call(x, number), array(AT))[1]((array(WEIGHTS), None))

@@ -73,7 +73,7 @@ def gradient(make: Any, strategy: str) -> tuple[Any, Any]:
     return md.value_and_grad(loss, strategy)({"sigma": make(SIGMA), "k": make(1e3)})
 
 
-@pytest.mark.parametrize("strategy", ["reverse", "forward"])
+@pytest.mark.parametrize("strategy", ["reverse", "checkpointed", "reversible", "forward"])
 def test_a_gradient_is_that_of_numpy(strategy: str) -> None:
     value, slopes = gradient(np.asarray, strategy)
     value_there, slopes_there = gradient(cupy.asarray, strategy)

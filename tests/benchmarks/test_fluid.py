@@ -52,7 +52,7 @@ def test_the_setting_and_the_page(measured):
     assert report["setting"]["cores"] >= 1
     assert "numpy" in report["setting"]["versions"]
     assert "## fluid" in page
-    assert "| atoms | program | variant |" in page
+    assert "| program | variant | precision | 256 atoms, ms |" in page
 
 
 def test_a_fluid_is_melted_and_of_the_temperature(tmp_path):

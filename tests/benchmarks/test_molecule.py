@@ -28,7 +28,9 @@ def test_every_example_is_trained_from_both_starts(tables):
         assert "remark" not in first
         assert 0 < first["first epoch s"] < first["training s"]
         assert 0 < first["its CPU s"] <= first["CPU s"]
-        assert first["loss at the end"] == again["loss at the end"] > 0
+        assert first["loss at the end"] > 0
+        assert again["first epoch s"] > 0
+        assert "training s" not in again
 
 
 def test_trainings_are_those_of_the_examples(monkeypatch):

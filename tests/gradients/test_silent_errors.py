@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 import xpmd as md
+from xpmd_gradients import FiniteDifference
 from xpmd_simulators import VelocityVerlet
 
 COORDS = np.array([[0.1, 0.2, 0.3], [0.5, 0.1, 0.0]])
+VERLET = VelocityVerlet(dt=0.05)
 STRATEGIES = ["reverse", "checkpointed", "reversible", "forward"]
 
 
-def end(interaction: Any, array: Any) -> Any:
+def end(interaction: Any, array: Any, simulator: Any = VERLET) -> Any:
     """Return the sum of squares of the coordinates after a few steps."""
     system = md.System(
         atoms=md.Atoms(mass=10.0),
@@ -23,7 +25,7 @@ def end(interaction: Any, array: Any) -> Any:
         boundary=md.CubicBoundary(float("inf")),
         interactions=[interaction],
     )
-    x = md.simulate(system, VelocityVerlet(dt=0.05), 5).coords
+    x = md.simulate(system, simulator, 5).coords
     return system.backend.xp(x).sum(x * x)
 
 
@@ -50,27 +52,50 @@ def test_a_parameter_that_is_a_field_and_captured_too(
 
         return end(Sticky(k), array)
 
-    # The strict library refuses foreign arrays before anything can be said of them.
-    with pytest.raises((md.GradientError, TypeError), match=r"one of its fields|Array API arrays"):
+    # The strict library and CuPy refuse foreign arrays before anything can be said of them.
+    said = r"one of its fields|Array API arrays|Unsupported type"
+    with pytest.raises((md.GradientError, TypeError), match=said):
         md.grad(loss, strategy)(array(3.0))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_parameter_that_is_captured_only(on: md.Backend, array: Any, strategy: str) -> None:
-    """NumPy follows it through the whole run; others raise. Nobody returns zero."""
+    """NumPy and PyTorch follow it through the whole run; others raise. Nobody returns zero."""
 
     def loss(k: Any) -> Any:
         class Hidden(md.PairwiseInteraction):
             def energy(self, r: Any, *, xp: Any) -> Any:
                 return k / r
 
-        return end(Hidden(), array)
+        # Connected in another way, or a loss that depends on nothing would be noticed.
+        return end(Hidden(), array) + 0.0 * k
 
+    right_or_refused(loss, array(3.0), strategy)
+
+
+@pytest.mark.parametrize("as_a_field", [False, True])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_parameter_that_a_simulator_captures(
+    on: md.Backend, array: Any, strategy: str, as_a_field: bool
+) -> None:
+    def loss(k: Any) -> Any:
+        class Dragging(VelocityVerlet):
+            def step(self, *arguments: Any, xp: Any) -> Any:
+                state, record = super().step(*arguments, xp=xp)
+                return state._replace(velocities=k * state.velocities), record
+
+        trap = Trap(k if as_a_field else array(2.0))
+        return end(trap, array, Dragging(dt=0.05)) + 0.0 * k
+
+    right_or_refused(loss, array(0.9), strategy)
+
+
+def right_or_refused(loss: Any, at: Any, strategy: str) -> None:
     try:
-        found = float(md.grad(loss, strategy)(array(3.0)))
+        found = float(md.grad(loss, strategy)(at))
     except (md.GradientError, TypeError):
         return
-    wanted = float(md.grad(loss, "finite_difference")(array(3.0)))
+    wanted = float(md.grad(loss, "finite_difference")(at))
     assert found == pytest.approx(wanted, rel=1e-7)
 
 
@@ -90,13 +115,62 @@ def test_a_number_taken_out_of_the_loss(on: md.Backend, array: Any, strategy: st
     assert not isinstance(caught.value, AssertionError)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", [*STRATEGIES, "finite_difference"])
 def test_a_loss_of_none_of_its_parameters(on: md.Backend, array: Any, strategy: str) -> None:
     def loss(k: Any) -> Any:
         return end(Trap(array(2.0)), array)
 
     with pytest.raises(md.GradientError, match="none of"):
         md.grad(loss, strategy)({"k": array(3.0)})
+
+
+@pytest.mark.parametrize("order", [2, 4, 6])
+def test_differences_of_a_loss_of_none_of_its_parameters(
+    on: md.Backend, array: Any, order: int
+) -> None:
+    """Several parameters, and arrays of them."""
+    strategy = FiniteDifference(order=order)
+    with pytest.raises(md.GradientError, match="none of the parameters, as far as differences"):
+        md.grad(lambda p: array(2.0), strategy)({"a": array(0.0), "b": array([1.0, -2.0])})
+
+
+EVEN = {
+    "at zero": (lambda x, xp: x * x, 0.0),
+    "cosine": (lambda x, xp: xp.cos(x), 0.0),
+    "of several": (lambda x, xp: xp.sum(x * x), [0.0, 0.0]),
+    "on one side": (lambda x, xp: xp.where(x > 1.2, x, 0.0 * x), 1.0),
+    "only where it is defined": (lambda x, xp: _known_only_at(x, 1.0), 1.0),
+}
+
+
+def _known_only_at(x: Any, place: float) -> Any:
+    if abs(float(md.backend_of(x).to_numpy(x)) - place) > 0.1:
+        raise ValueError("too far away")
+    return 0.0 * x
+
+
+@pytest.mark.parametrize("name", EVEN)
+def test_differences_that_vanish_where_the_derivative_does(
+    on: md.Backend, array: Any, name: str
+) -> None:
+    """A true zero is no error, though every difference is one to the last bit."""
+    function, place = EVEN[name]
+    found = md.grad(lambda x: function(x, on.xp(x)), FiniteDifference())(array(place))
+    assert not on.to_numpy(found).any()
+
+
+def test_differences_cost_more_only_where_all_vanish(array: Any) -> None:
+    calls: list[float] = []
+
+    def loss(x: Any) -> Any:
+        calls.append(float(x))
+        return x * x
+
+    md.grad(loss, FiniteDifference(order=2))(array(3.0))
+    assert len(calls) == 3
+    calls.clear()
+    md.grad(loss, FiniteDifference(order=2))(array(0.0))
+    assert len(calls) == 4
 
 
 def test_a_loss_of_some_of_its_parameters(on: md.Backend, array: Any) -> None:

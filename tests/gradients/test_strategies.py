@@ -20,6 +20,7 @@ EXACT = {
     "reverse": Reverse(),
     "two levels": Checkpointed(),
     "binomial": Checkpointed(slots=3),
+    "within a budget": Reverse(budget=20 * 3 * 64 * 3 * 8),
     "reversible": Reversible(),
     "anchors": Reversible(anchor_every=7),
     "forward": Forward(),

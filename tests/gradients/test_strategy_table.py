@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import xpmd as md
+from slow_on_jax import slow_on_jax
 from xpmd_interactions import LennardJones
 from xpmd_simulators import OBABO, Langevin, VelocityVerlet
 from xpmd_thermostats import AndersenThermostat, BerendsenThermostat, RescaleThermostat
@@ -72,13 +73,6 @@ def written() -> str:
     return text.split("<!-- strategies -->")[1].split("<!-- /strategies -->")[0].strip()
 
 
-@pytest.mark.parametrize("on", ["numpy", "torch", "array_api_strict"], indirect=True)
+@slow_on_jax
 def test_the_table_says_what_happens(on: md.Backend, array: Any) -> None:
     assert written() == table(array)
-
-
-@pytest.mark.slow
-def test_the_table_says_what_happens_where_runs_are_compiled() -> None:
-    backend = md.backend("jax")
-    made = table(lambda value: backend.asarray(np.asarray(value, dtype=np.float64)))
-    assert written() == made

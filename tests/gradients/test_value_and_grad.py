@@ -236,6 +236,35 @@ def test_a_strategy_for_losses_is_not_for_a_simulation(array: Callable[..., Any]
             md.simulate(system, VelocityVerlet(dt=0.05), 1, gradient=strategy)
 
 
+def energy_of_forward_run(array: Callable[..., Any], r0: Any) -> Any:
+    system = md.System(
+        atoms=md.Atoms(mass=2.0),
+        coords=array(COORDS),
+        velocities=array(VELOCITIES),
+        boundary=md.CubicBoundary(3.0),
+        interactions=[HarmonicBond(atoms=BONDS, k=40.0, r0=r0)],
+    )
+    end = md.simulate(system, VelocityVerlet(dt=0.05), 4, gradient="forward")
+    return md.kinetic_energy(end.system)
+
+
+BACK = "differentiated in reverse.*Leave `gradient` out"
+
+
+@pytest.mark.parametrize("strategy", ["reverse", "reversible"])
+def test_nobody_goes_back_through_a_forward_run(
+    on: md.Backend, array: Callable[..., Any], strategy: str
+) -> None:
+    with pytest.raises(md.GradientError, match=BACK):
+        md.grad(lambda r0: energy_of_forward_run(array, r0), strategy)(array(R0))
+    # A value alone is no matter, nor is the strategy that was meant.
+    value, slope = md.value_and_grad(lambda r0: energy_of_forward_run(array, r0), "forward")(
+        array(R0)
+    )
+    assert float(value) == pytest.approx(float(energy_of_forward_run(array, array(R0))), rel=1e-13)
+    assert float(slope) == pytest.approx(of_r0(), rel=1e-8)
+
+
 # -- losses that cannot be differentiated -----------------------------------------------------------
 
 
@@ -329,6 +358,36 @@ def test_torch_backward() -> None:
     energy = float(kinetic_energy(np.asarray, R0))
     assert float(r0.grad) == pytest.approx(2.0 * energy * of_r0(), rel=1e-8)
     assert float(k.grad) == pytest.approx(2.0 * energy * of_k(), rel=1e-8)
+
+
+def test_torch_does_not_go_back_through_a_forward_run() -> None:
+    torch = pytest.importorskip("torch")
+
+    def array(value: Any) -> Any:
+        return torch.as_tensor(value, dtype=torch.float64)
+
+    loss = energy_of_forward_run(array, array(R0).requires_grad_(True))
+    same = float(energy_of_forward_run(np.asarray, R0))
+    assert float(loss.detach()) == pytest.approx(same, rel=1e-13)
+    with pytest.raises(md.GradientError, match=BACK):
+        loss.backward()
+
+
+def test_jax_does_not_go_back_through_a_forward_run() -> None:
+    jax = pytest.importorskip("jax")
+
+    def loss(r0: Any) -> Any:
+        return energy_of_forward_run(jax.numpy.asarray, r0)
+
+    r0 = jax.numpy.asarray(R0)
+    for back in (jax.grad(loss), jax.jit(jax.grad(loss))):
+        with pytest.raises(md.GradientError, match=BACK):
+            back(r0)
+    with pytest.raises(md.GradientError, match=BACK):
+        jax.vmap(jax.grad(loss))(r0[None])
+    expected = pytest.approx(of_r0(), rel=1e-8)
+    assert float(jax.jacfwd(loss)(r0)) == expected
+    assert float(jax.jit(jax.jacfwd(loss))(r0)) == expected
 
 
 def test_jax_transformations() -> None:

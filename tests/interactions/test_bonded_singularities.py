@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xpmd as md
-from interactions.slow_on_jax import slow_on_jax
+from slow_on_jax import slow_on_jax
 from xpmd_interactions.pairwise.lennard_jones import LennardJones
 from xpmd_interactions.specific.harmonic_angle import HarmonicAngle
 from xpmd_interactions.specific.harmonic_bond import HarmonicBond

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import xpmd as md
-from interactions.slow_on_jax import slow_on_jax
 from oracles import lammps_reference as lammps
 from oracles.molecules import CELLS, CUTOFF, Molecules, Numbers, chain_liquid
+from slow_on_jax import slow_on_jax
 from xpmd_interactions.pairwise.lennard_jones import LennardJones
 from xpmd_neighbors import AllPairs, CellListNeighborFinder, DistanceNeighborFinder
 from xpmd_simulators import VelocityVerlet

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import xpmd as md
-from interactions.slow_on_jax import slow_on_jax
 from oracles.molecules import Molecules, Numbers
+from slow_on_jax import slow_on_jax
 from xpmd_interactions.pairwise.coulomb import Coulomb
 from xpmd_interactions.pairwise.lennard_jones import LennardJones
 from xpmd_interactions.specific.periodic_torsion import PeriodicTorsion

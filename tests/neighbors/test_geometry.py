@@ -11,9 +11,10 @@ import pytest
 import xpmd as md
 from neighbors.every_image import BOXES, pair_distances
 from xpmd.strain import strain_size, strained
-from xpmd_neighbors.cell_grid import CELLS_AN_ATOM, most_cells
+from xpmd_neighbors.cell_axes import CELLS_AN_ATOM, most_cells
+from xpmd_neighbors.cell_order import sorted_order
 from xpmd_neighbors.host_pairs import rows_padded
-from xpmd_neighbors.row_packing import MOST_BITS, packed, rounded_width, word_bits
+from xpmd_neighbors.row_packing import MOST_BITS, WIDTH_STEP, packed, rounded_width, word_bits
 
 
 @pytest.mark.parametrize("box", BOXES)
@@ -70,12 +71,26 @@ def test_strain_leaves_open_directions_alone() -> None:
     assert strain_size(*boxes) == pytest.approx(np.hypot(0.25, 0.5))
 
 
+@pytest.mark.parametrize(("n_atoms", "most"), [(1, 1), (1000, 7), (1000, 2**31), (50_000, 2**31)])
+def test_atoms_are_sorted_by_cell(
+    on: md.Backend, array: Callable[..., Any], n_atoms: int, most: int
+) -> None:
+    """In one go, in two, and where 32 bits do not even hold half of the digits and a place."""
+    number = np.random.default_rng(0).integers(0, most, n_atoms)
+    number[::3] = number[0]
+    given = array(number, "int32")
+    sort = on.jit(lambda x: (sorted_order(x, most, backend=on, xp=on.xp(x)),))
+    (found,) = sort(given)
+    np.testing.assert_array_equal(on.to_numpy(found), np.argsort(number, stable=True))
+
+
 @pytest.mark.parametrize("width", [1, 31, 40, 63])
 def test_rows_are_packed_in_order(on: md.Backend, array: Callable[..., Any], width: int) -> None:
     bits, random = word_bits(rounded_width(width)), np.random.default_rng(width)
     n_words = 3 * (rounded_width(width) // bits)
     assert bits <= MOST_BITS
-    assert width <= rounded_width(width) < width + n_words
+    assert width <= rounded_width(width) < width + WIDTH_STEP
+    assert bits * n_words == 3 * rounded_width(width)
     full = random.random((50, n_words * bits)) < random.random((50, 1))
     full[0], full[1] = True, False
     capacity = n_words * bits

@@ -37,6 +37,7 @@ _OPERATIONS: dict[str, Callable[[Backend], None]] = {
     "stop_gradient": derivative_operations.stop_gradient,
     "custom_vjp": derivative_operations.custom_vjp,
     "custom_jvp": derivative_operations.custom_jvp,
+    "without_derivative": derivative_operations.without_derivative,
     "kept_gradients": derivative_operations.kept,
     "index_add": scatter_operations.index_add,
     "nonzero_padded": scatter_operations.nonzero_padded,

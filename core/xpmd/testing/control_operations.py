@@ -61,9 +61,10 @@ def repeat_keeping(on: Backend) -> None:
         (end,), rows = on.repeat_keeping(lambda k, c: (c[0] * 2.0,), (x,), limit, 3, lambda c: c)
         (last,) = on.row(rows, 2)
         (some,) = on.stacked_rows(rows, [0, 2, 3])
-        return end, last, some
+        (packed,) = on.row(on.packed_rows(rows, 1), 3)
+        return end, last, some, packed
 
-    _both(on, "repeat_keeping", run, (start,), [8.0, 4.0, [1.0, 4.0, 8.0]])
+    _both(on, "repeat_keeping", run, (start,), [8.0, 4.0, [1.0, 4.0, 8.0], 8.0])
 
 
 def scan(on: Backend) -> None:

@@ -165,6 +165,36 @@ def custom_jvp(on: Backend) -> None:
     _equal("the outputs", call(x)[0], [1.0, 4.0])
     _, (tangent,) = on.jvp(call, (x,), (_vector(on, 1.0, 0.5),))
     _equal("the rule's own tangent", tangent, [100.0, 100.0])
+    try:
+        on.value_and_grad(lambda a: (on.xp(a).sum(call(a)[0]), ()), (x,))
+    except GradientError:
+        return
+    raise ConformanceError(
+        f"`custom_jvp` of {on.name} is differentiated in reverse, and its rule says nothing of that; it "
+        "must raise a GradientError."
+    )
+
+
+def without_derivative(on: Backend) -> None:
+    """`without_derivative` returns what it is given, and has no derivative in either mode."""
+    x, reason = _vector(on, 1.0, 2.0), "here the world ends"
+
+    def function(a: Array) -> Arrays:
+        return (on.without_derivative(a, reason) * 2.0,)
+
+    _equal("the array", function(x)[0], [2.0, 4.0])
+    for differentiate in (
+        lambda: on.vjp(function, x)[1]((x,)),
+        lambda: on.jvp(function, (x,), (x,)),
+    ):
+        try:
+            differentiate()
+        except GradientError as error:
+            if reason in str(error):
+                continue
+        raise ConformanceError(
+            f"`without_derivative` of {on.name} is differentiated; it must raise."
+        )
 
 
 def kept(on: Backend) -> None:

@@ -68,16 +68,17 @@ class Fluid(Benchmark):
         found = machine.setting()
         rows: list[dict[str, Any]] = []
         checks: list[dict[str, Any]] = []
-        sizes = settings.sizes or (QUICK_SIZES if settings.quick else SIZES)
+        sizes = sorted(settings.sizes) or (QUICK_SIZES if settings.quick else SIZES)
         for size in sizes:
             cells_a_side(size)
         programs = programs_for(settings)
         folder, threads = states_folder(), settings.threads
+        known: dict[tuple[str, ...], float] = {}
         states = FluidStates(folder, melting_backend(sizes), threads, settings.tell)
         for size in sizes:
             state = states.file(size)
             with ExitStack() as opened:
-                field = Field(settings, programs, state, size, opened)
+                field = Field(settings, programs, state, size, opened, known)
                 rows += field.measured()
                 checks += agreement_rows(field.cases(), field.task, threads, folder)
                 found["versions"] |= field.versions

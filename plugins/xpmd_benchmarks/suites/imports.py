@@ -12,7 +12,7 @@ from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, Benchm
 from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import chosen_backends
 
-ROUNDS, QUICK_ROUNDS = 7, 2
+ROUNDS, QUICK_ROUNDS = 5, 2
 COLUMNS = ("what", "CPU ms", "wall ms", "beyond NumPy, CPU ms", "modules")
 NOTES = (
     "Medians, in turns, of fresh interpreters with their files in the system's cache; the start of the "

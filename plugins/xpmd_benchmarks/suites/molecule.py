@@ -28,7 +28,8 @@ TRAINING_COLUMNS = (
 )
 TRAINING_NOTES = (
     "From the start of the process to the end of the first epoch, and of the last; imports and "
-    "compilation included. `first`: with empty caches; `again`: with what that start left in them.",
+    "compilation included. `first`: with empty caches; `again`: with what that start left in them, to "
+    "the end of the first epoch.",
 )
 STEP_COLUMNS = (
     "case",
@@ -74,8 +75,8 @@ def _summaries(
         of_steps.put(row, f"{row['backend']}, us", row.get("us a step"))
     for row in trainings:
         first, whole = row.get("first epoch s"), row.get("training s")
-        both = None if whole is None else f"{cell(first)} / {cell(whole)}"
-        of_trainings.put(row, f"{row['backend']}, s", both)
+        both = cell(first) if whole is None else f"{cell(first)} / {cell(whole)}"
+        of_trainings.put(row, f"{row['backend']}, s", both or None)
     return (
         of_steps.table("a step of 50 atoms", STEP_NOTES),
         of_trainings.table("trainings: first epoch / all of it", TRAINING_NOTES),
