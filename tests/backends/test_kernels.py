@@ -139,6 +139,9 @@ def test_as_the_generic_sums(
     leaves, _ = flatten(system)
     numbers = LeafMap(system).numbers
     outside = {numbers.coords, numbers.velocities, *flatten(numbers.boundary)[0]}
+    # Where the force jumps it has no derivative.
+    jumps = [each for each in numbers.pairwise if not each.cutoff.continuous_force]
+    outside |= {place for each in jumps for place in flatten(each.cutoff)[0]}
     wanted = ["float" in on.dtype_name(leaf) and k not in outside for k, leaf in enumerate(leaves)]
     tangents = [
         array(rng.standard_normal(leaf.shape)) if flag else None

@@ -132,8 +132,11 @@ def close(found: Any, wanted: Any, name: str, within: float = 1e-11) -> None:
 
 
 def wanted_leaves(system: md.System) -> list[list[bool]]:
-    """Return flags of no leaf, of each second leaf, of the others, and of all."""
-    every = list(LeafMap(system).wanted)
+    """Return flags of no leaf, of each second leaf, of the others, and of all that have a derivative."""
+    leaves = LeafMap(system)
+    jumps = [each for each in leaves.numbers.pairwise if not each.cutoff.continuous_force]
+    outside = {place for each in jumps for place in flatten(each.cutoff)[0]}
+    every = [flag and place not in outside for place, flag in enumerate(leaves.wanted)]
     even = [flag and k % 2 == 0 for k, flag in enumerate(every)]
     odd = [flag and k % 2 == 1 for k, flag in enumerate(every)]
     return [[False] * len(every), even, odd, every]
