@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,7 +21,7 @@ from xpmd.neighbor_upkeep import neighbors_of
 from xpmd_interactions import Coulomb, LennardJones
 from xpmd_neighbors import AllPairs, CellListNeighborFinder, DistanceNeighborFinder
 from xpmd_numpy import pair_kernels
-from xpmd_numpy.runs import runs_of, runs_of_blocks
+from xpmd_numpy.runs import _remembered, runs_of, runs_of_blocks
 
 N_ATOMS = 27
 CUTOFFS = {
@@ -394,3 +395,13 @@ def test_runs_are_found_once_a_list() -> None:
     assert runs_of_blocks(first, 16) is once
     assert len(runs_of_blocks(first, 40)) == 1
     assert runs_of_blocks(first.copy(), 40) is not runs_of_blocks(first, 40)
+
+
+def test_runs_are_forgotten_with_their_list() -> None:
+    before = len(_remembered)
+    first = np.repeat([2, 3, 4], [9, 20, 11])
+    runs_of_blocks(first, 40)
+    assert len(_remembered) == before + 1
+    del first
+    gc.collect()
+    assert len(_remembered) == before
