@@ -14,6 +14,11 @@ from xpmd_autodiff.pair_block import PairBlock
 Array = Any
 #: From a cotangent of a mixed parameter to those of its values at the two atoms.
 Pull = Callable[[Sequence[Array]], Sequence[Array]]
+#: Numbers of leaves, `None` for those that no derivative is wanted for.
+Places = tuple[int | None, ...]
+
+#: The place of a wanted field that is more than one leaf.
+NOT_ONE = -1
 
 
 class ClosedPairFunction:
@@ -30,27 +35,25 @@ class ClosedPairFunction:
         self, interaction: Any, system: Any, numbers: Any = None, leaves: LeafMap | None = None
     ) -> None:
         self.interaction, self._backend = interaction, system.backend
-        names, xp = interaction.atom_parameters, self._backend.xp(system.coords)
-        self._rules = list(names.values())
-        self._values = [_parameter(system.atoms, name) for name in names]
+        self._rules = list(interaction.atom_parameters.values())
+        self._values = [_parameter(system.atoms, name) for name in interaction.atom_parameters]
         # What all atoms share is mixed once.
         self._shared = [
-            rule(value, value, xp=xp) if value.ndim == 0 else None
+            _of_equals(rule, value, self._backend)[0] if value.ndim == 0 else None
             for rule, value in zip(self._rules, self._values, strict=True)
         ]
-        self._of_parameters: list[int | None] = [None] * len(self._rules)
-        self._of_fields: list[int | None] = []
-        self._of_cutoff: list[int | None] = []
         self._fits = has_closed_form(interaction)
+        self._of_parameters: Places = (None,) * len(self._rules)
+        self._of_fields: Places = ()
+        self._of_cutoff: Places = ()
         if leaves is not None:
-            atoms, cutoff = leaves.numbers.atoms, cutoff_of(numbers)
-            fields = [getattr(numbers, name) for name in own_fields(interaction)]
-            of_cutoff = [getattr(cutoff, name) for name in cutoff._dynamic_names]
-            self._fits = self._fits and not _has_arrays((fields, of_cutoff), leaves)
-            parameters = [_parameter(atoms, name) for name in names]
-            self._of_parameters = [_wanted(each, leaves) for each in parameters]
-            self._of_fields = [_wanted(each, leaves) for each in fields]
-            self._of_cutoff = [_wanted(each, leaves) for each in of_cutoff]
+            found = _wanted_places(numbers, leaves.numbers.atoms, leaves.wanted)
+            self._of_parameters, self._of_fields, self._of_cutoff = found
+            fields = [*self._of_fields, *self._of_cutoff]
+            self._fits = self._fits and all(
+                place is None or (place != NOT_ONE and leaves.leaves[place].ndim == 0)
+                for place in fields
+            )
         self._sums: dict[int, Array] = {}
         self._pulls: list[Pull | None] = []
 
@@ -122,7 +125,7 @@ class ClosedPairFunction:
     def _slopes(self) -> dict[int, Any]:
         """Return the derivatives of mixed parameters by what all atoms share, by place."""
         return {
-            place: _slope_of_equals(rule, value, self._backend)
+            place: _of_equals(rule, value, self._backend)[1]
             for rule, value, place in zip(
                 self._rules, self._values, self._of_parameters, strict=True
             )
@@ -138,18 +141,25 @@ def _some(places: Sequence[int | None]) -> bool:
     return any(place is not None for place in places)
 
 
-def _wanted(place: Any, leaves: LeafMap) -> int | None:
-    """Return the place of a leaf if a derivative is wanted for it."""
-    return place if isinstance(place, int) and leaves.wanted[place] else None
+@functools.lru_cache(maxsize=256)
+def _wanted_places(numbers: Any, of_atoms: Any, wanted: tuple[bool, ...]) -> tuple[Places, ...]:
+    """Return the places of the wanted parameters, fields, and fields of the cutoff; `None` for others.
 
+    Args:
+        numbers: an interaction with numbers for leaves.
+        of_atoms: the same of the atoms.
+    """
 
-def _has_arrays(fields: Sequence[Sequence[Any]], leaves: LeafMap) -> bool:
-    """Return whether a wanted field is not one number."""
-    parts = [part for group in fields for part in group]
-    return any(
-        not isinstance(part, int) or leaves.leaves[part].ndim > 0
-        for part in parts
-        if any(leaves.wanted[place] for place in flatten(part)[0])
+    def place(part: Any) -> int | None:
+        if not any(wanted[each] for each in flatten(part)[0]):
+            return None
+        return part if isinstance(part, int) else NOT_ONE
+
+    cutoff = cutoff_of(numbers)
+    return (
+        tuple(place(_parameter(of_atoms, name)) for name in numbers.atom_parameters),
+        tuple(place(getattr(numbers, name)) for name in own_fields(numbers)),
+        tuple(place(getattr(cutoff, name)) for name in cutoff._dynamic_names),
     )
 
 
@@ -160,19 +170,20 @@ def _on_tape(rule: Callable[..., Array], backend: Any) -> Callable[..., tuple[Ar
     return mix
 
 
-def _slope_of_equals(rule: Callable[..., Array], value: Array, backend: Any) -> float:
-    """Return the derivative of a mixing rule by the value that both atoms have.
+def _of_equals(rule: Callable[..., Array], value: Array, backend: Any) -> tuple[Array, float]:
+    """Return the mixed parameter of two atoms that have the same, and its derivative by that.
 
-    A run asks for the same one at each step, and on a tape it costs as much as dozens of pairs.
+    A run asks for it at each step, and on a tape it costs as much as hundreds of pairs.
     """
-    key = float(backend.to_numpy(value))
-    return _remembered_slope(rule, key, backend.dtype_name(value), backend)
+    known, device = float(backend.to_numpy(value)), backend.device_of(value)
+    return _remembered(rule, known, backend.dtype_name(value), device, backend)
 
 
 @functools.lru_cache(maxsize=64)
-def _remembered_slope(rule: Callable[..., Array], value: float, dtype: str, backend: Any) -> float:
-    both = backend.asarray(value, dtype=dtype)
+def _remembered(
+    rule: Callable[..., Array], value: float, dtype: str, device: Any, backend: Any
+) -> tuple[Array, float]:
+    both = backend.asarray(value, dtype=dtype, device=device)
     (mixed,), pull = backend.vjp(_on_tape(rule, backend), both, both)
-    return float(
-        sum(backend.to_numpy(each) for each in pull((backend.xp(mixed).ones_like(mixed),)))
-    )
+    slopes = pull((backend.xp(mixed).ones_like(mixed),))
+    return mixed, float(sum(backend.to_numpy(each) for each in slopes))

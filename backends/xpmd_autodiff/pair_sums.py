@@ -1,15 +1,16 @@
 """Pair forces and their derivatives in plain arrays, by closed forms where there are any.
 
 What interactions do not give in closed form is differentiated within each block of pairs. What is being
-differentiated itself, lists from both ends and derivatives by the box are left to the generic sums.
+differentiated itself (also if an energy captured it) and lists from both ends are left to the generic
+sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from xpmd.leaf_map import Cotangents, LeafMap
+from xpmd.leaf_map import Cotangents, LeafMap, Part
 from xpmd.neighbor_list import NeighborList
 from xpmd.pair_derivatives import PairForces, PairFunction
 from xpmd.pairwise import factor_of, mixed_parameters
@@ -25,7 +26,7 @@ def pair_forces(
 ) -> Sequence[Array] | None:
     """Return the components of the summed forces."""
     backend = system.backend
-    if neighbors.layout != "half" or xp is not backend.xp():
+    if not _applies(system, neighbors, xp):
         return None
     columns = blocks.columns(coords)
     forces: Totals = [None] * len(columns)
@@ -44,8 +45,10 @@ def pair_forces(
                 f = factor_of(interaction, parameters, squared, backend=backend)
             else:
                 f = form.factor
+            if backend.is_followed(f):
+                return None
             factor = block.added(factor, block.masked(f, mask))
-        _add_along(forces, block, factor, parts)
+        forces = _added(forces, block, [block.product(factor, part) for part in parts])
     return _complete(forces, coords, xp)
 
 
@@ -63,14 +66,16 @@ def pair_force_vjp(
     """Return forces, if wanted, and J^T w; add parameter cotangents to `found`."""
     backend = system.backend
     xp = backend.xp(coords, w, *leaves.leaves)
-    if not _applies(system, neighbors, leaves, xp):
+    if not _applies(system, neighbors, xp):
         return None
     columns, of_forces = blocks.columns(coords), blocks.columns(w)
     totals: Totals = [None] * len(columns)
     response: Totals = [None] * len(columns)
     functions = _closed_functions(system, leaves)
+    own, box = Cotangents(len(leaves)), leaves.part(system.boundary, leaves.numbers.boundary)
     for block in blocks.cut(system, neighbors):
-        parts, difference = block.displacements(columns), block.differences(of_forces)
+        parts, pull_box = _displacements(block, columns, box)
+        difference = block.differences(of_forces)
         distances, along = block.dot(parts, parts), block.dot(parts, difference)
         factor = slope = None
         for function, numbers in zip(functions, leaves.numbers.pairwise, strict=True):
@@ -80,22 +85,32 @@ def pair_force_vjp(
             if form is None:
                 term = _term(function.interaction, numbers, system, block, leaves)
                 (f,), pull = backend.vjp(term, squared, *term.inputs)
+                if backend.is_followed(f):
+                    return None
                 of_squared, *of_inputs = pull((weight,))
-                term.collect(of_inputs, found)
+                term.collect(of_inputs, own)
                 of_squared = block.masked(of_squared, None)
             else:
-                f, of_squared = form.factor, block.product(weight, form.slope)
+                f = form.factor
+                if backend.is_followed(f):
+                    return None
+                of_squared = block.product(weight, form.slope)
                 function.add_derivatives(form, weight, block)
             factor = block.added(factor, block.masked(f, mask))
             slope = block.added(slope, of_squared)
         if forces:
-            _add_along(totals, block, factor, parts)
+            totals = _added(totals, block, [block.product(factor, part) for part in parts])
         slope = block.product(slope, 2.0)
-        for axis, (part, change) in enumerate(zip(parts, difference, strict=True)):
-            h = block.added(block.product(factor, change), block.product(slope, part))
-            response[axis] = block.added_on_atoms(response[axis], h)
+        h = [
+            block.added(block.product(factor, change), block.product(slope, part))
+            for part, change in zip(parts, difference, strict=True)
+        ]
+        response = _added(response, block, h)
+        if pull_box is not None:
+            own.add_all(box.places, pull_box(tuple(h)))
     for function in functions:
-        function.collect(found)
+        function.collect(own)
+    found.add_all(range(len(leaves)), own.values)
     return PairForces(
         _complete(totals, coords, xp) if forces else None, _complete(response, coords, xp)
     )
@@ -113,14 +128,21 @@ def pair_force_jvp(
     """Return forces and their change along a direction of coordinates and leaves."""
     backend = system.backend
     xp = backend.xp(coords, direction, *leaves.leaves, *(t for t in tangents if t is not None))
-    if not _applies(system, neighbors, leaves, xp):
+    if not _applies(system, neighbors, xp):
         return None
     columns, moves = blocks.columns(coords), blocks.columns(direction)
     forces: Totals = [None] * len(columns)
     response: Totals = [None] * len(columns)
     functions = _closed_functions(system, leaves)
+    box = leaves.part(system.boundary, leaves.numbers.boundary)
+    # A box that does not change has a tangent of zero.
+    of_box = [tangents[place] for place in box.places]
+    of_box = [None if t is None or not backend.to_numpy(t).any() else t for t in of_box]
     for block in blocks.cut(system, neighbors):
-        parts, change = block.displacements(columns), block.differences(moves)
+        parts, along_box = _moving_displacements(block, columns, box, of_box)
+        change = block.differences(moves)
+        if along_box is not None:
+            change = [block.added(one, other) for one, other in zip(change, along_box, strict=True)]
         distances = block.dot(parts, parts)
         moving = block.product(block.dot(parts, change), 2.0)
         factor = factor_change = None
@@ -133,21 +155,58 @@ def pair_force_jvp(
                 (f,), (df,) = backend.jvp(
                     term, (squared, *term.inputs), (of_squared, *term.tangents(tangents, xp))
                 )
+                if backend.is_followed(f):
+                    return None
             else:
-                f, df = form.factor, block.product(of_squared, form.slope)
+                f = form.factor
+                if backend.is_followed(f):
+                    return None
+                df = block.product(of_squared, form.slope)
                 df = df + function.change(form, block, tangents)
             factor = block.added(factor, block.masked(f, mask))
             factor_change = block.added(factor_change, block.masked(df, mask))
-        _add_along(forces, block, factor, parts)
-        for axis, (part, moved) in enumerate(zip(parts, change, strict=True)):
-            h = block.added(block.product(factor, moved), block.product(factor_change, part))
-            response[axis] = block.added_on_atoms(response[axis], h)
+        forces = _added(forces, block, [block.product(factor, part) for part in parts])
+        moved = [
+            block.added(block.product(factor, moved), block.product(factor_change, part))
+            for part, moved in zip(parts, change, strict=True)
+        ]
+        response = _added(response, block, moved)
     return PairForces(_complete(forces, coords, xp), _complete(response, coords, xp))
 
 
-def _applies(system: Any, neighbors: NeighborList, leaves: LeafMap, xp: Any) -> bool:
-    box = leaves.part(system.boundary, leaves.numbers.boundary)
-    return neighbors.layout == "half" and xp is system.backend.xp() and not box.places
+def _applies(system: Any, neighbors: NeighborList, xp: Any) -> bool:
+    return neighbors.layout == "half" and xp is system.backend.xp()
+
+
+def _displacements(
+    block: PairBlock, columns: Sequence[Array], box: Part
+) -> tuple[Sequence[Array], Callable[..., Sequence[Array]] | None]:
+    """Return the shortest displacements and, if wanted, how the box pulls on them."""
+    if not box.places:
+        return block.displacements(columns), None
+    return block.backend.vjp(_nearest(block, columns, box), *box.values)  # type: ignore[no-any-return]
+
+
+def _moving_displacements(
+    block: PairBlock, columns: Sequence[Array], box: Part, of_box: Sequence[Array | None]
+) -> tuple[Sequence[Array], Sequence[Array] | None]:
+    """Return the shortest displacements and how the box changes them, `None` if it does not."""
+    if all(tangent is None for tangent in of_box):
+        return block.displacements(columns), None
+    return block.backend.jvp(_nearest(block, columns, box), box.values, of_box)  # type: ignore[no-any-return]
+
+
+def _nearest(
+    block: PairBlock, columns: Sequence[Array], box: Part
+) -> Callable[..., tuple[Array, ...]]:
+    """Return the shortest displacements as a function of the wanted leaves of the box."""
+    raw = block.differences(columns)
+
+    def nearest(*values: Array) -> tuple[Array, ...]:
+        xp = block.backend.xp(*values)
+        return tuple(box.with_values(values).nearest(raw, xp=xp))
+
+    return nearest
 
 
 def _closed_functions(system: Any, leaves: LeafMap) -> list[ClosedPairFunction]:
@@ -163,10 +222,9 @@ def _term(
     return PairFunction(interaction, numbers, system.atoms, block, leaves, system.backend)
 
 
-def _add_along(totals: Totals, block: PairBlock, factor: Array, parts: Sequence[Array]) -> None:
-    """Add a factor times the displacement of each pair on its atoms."""
-    for axis, part in enumerate(parts):
-        totals[axis] = block.added_on_atoms(totals[axis], block.product(factor, part))
+def _added(totals: Totals, block: PairBlock, parts: Sequence[Array]) -> Totals:
+    """Add vectors by component, one a pair, on the first atom of each and take them from the second."""
+    return [block.added_on_atoms(total, part) for total, part in zip(totals, parts, strict=True)]
 
 
 def _complete(totals: Totals, coords: Array, xp: Any) -> list[Array]:

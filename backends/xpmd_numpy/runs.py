@@ -15,8 +15,6 @@ Array = Any
 
 #: Least length of a run on average for which it is worth it.
 SHORTEST = 4
-#: Lists whose runs are remembered.
-MOST_LISTS = 16
 
 
 class Runs(NamedTuple):
@@ -59,18 +57,21 @@ def runs_of(first: Array) -> Runs | None:
     return Runs(slice(low, high + 1) if whole else atoms, starts, bounds[1:] - starts)
 
 
-#: The runs of recent lists, by the identity of their first atoms, which nobody writes to: a list serves
-#: some ten steps.
+#: The runs of lists that are in use, by the identity of their first atoms, which nobody writes to: a list
+#: serves some ten steps.
 _remembered: dict[int, tuple[weakref.ref[Any], int, list[Runs | None]]] = {}
 
 
 def runs_of_blocks(first: Array, size: int) -> list[Runs | None]:
     """Return the runs in each block of `size` first atoms."""
-    known = _remembered.get(id(first))
+    key = id(first)
+    known = _remembered.get(key)
     if known is not None and known[0]() is first and known[1] == size:
         return known[2]
     found = [runs_of(first[start : start + size]) for start in range(0, first.shape[0], size)]
-    if len(_remembered) >= MOST_LISTS:
-        _remembered.clear()
-    _remembered[id(first)] = weakref.ref(first), size, found
+
+    def forget(gone: Any) -> None:
+        _remembered.pop(key, None)
+
+    _remembered[key] = weakref.ref(first, forget), size, found
     return found

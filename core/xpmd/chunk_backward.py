@@ -142,7 +142,8 @@ def retreat(
         return (*lam, *now, *held_now, *sums)
 
     carry = (*cotangents, *end, *lists, *totals)
-    carry = backend.repeat(body, carry, active, program.structure.chunk)
+    with program.holding(leaves):
+        carry = backend.repeat(body, carry, active, program.structure.chunk)
     lam, start, held, sums = _split(carry, n_floats, n_floats, n_lists)
     return BackwardResult(lam, sums, start, held, program.neighbors(held).overflow)
 
@@ -213,7 +214,7 @@ def _explicit_step_back(
     system, simulator = program.components(leaves)
     xp = backend.xp(*leaves, *now)
     _, system = program.state(after, system)
-    flags = [k in places for k in range(len(flatten(system)[0]))]
+    flags = [k in places for k in range(program.n_of_system)]
     slopes: list[Array | None] = []
 
     def pull(w: Array) -> Array:

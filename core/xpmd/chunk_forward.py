@@ -84,6 +84,13 @@ def advance(
     initial, simulator = program.components(leaves)
     n_floats, n_lists = len(state.floats), len(state.lists)
     dt = getattr(simulator, "dt", None)
+    limits: list[Any] = [None, None]
+
+    def limit_in(system: Any, box: Arrays) -> Array | None:
+        """Return the limit of accelerations, computed again only if the box is another."""
+        if limits[0] is None or any(a is not b for a, b in zip(limits[0], box, strict=True)):
+            limits[:] = [box, acceleration_limit(system, dt)]
+        return limits[1]
 
     def step(t: Any, carry: Arrays) -> Arrays:
         sane, *rest = carry
@@ -96,7 +103,7 @@ def advance(
 
         noise = program.noise(simulator, initial, keys, t)
         after, record = simulator.step(now, forces, system, t, noise, xp=xp)
-        limit = acceleration_limit(system, dt)
+        limit = limit_in(system, now.box)
         if limit is not None:
             sane = sane & (largest_acceleration(after.forces, system) < limit)
         record_leaves: Arrays = ()

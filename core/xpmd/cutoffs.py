@@ -56,6 +56,7 @@ class NoCutoff(Cutoff):
         return potential(r)
 
     def radial(self, potential: Radial, squared: Array, *, xp: Any) -> Iterator[Any]:
+        """Yield f, df/ds and the lists of df/dp, from those of V."""
         yield from potential(squared)
         yield []
 
@@ -89,6 +90,7 @@ class DistanceCutoff(Cutoff):
         return potential(r)
 
     def radial(self, potential: Radial, squared: Array, *, xp: Any) -> Iterator[Any]:
+        """Yield f, df/ds and the lists of df/dp, from those of V."""
         yield from potential(squared)
         yield []
 
@@ -125,6 +127,7 @@ class ShiftedPotentialCutoff(_SmoothCutoff):
         return potential(r) - potential(_placed(potential, self.distance, r, xp))
 
     def radial(self, potential: Radial, squared: Array, *, xp: Any) -> Iterator[Any]:
+        """Yield f, df/ds and the lists of df/dp, from those of V."""
         yield from potential(squared)
         yield [0.0]
 
@@ -139,6 +142,7 @@ class ShiftedForceCutoff(_SmoothCutoff):
         return potential(r) - potential(end) - (r - end) * derivative(potential, end)
 
     def radial(self, potential: Radial, squared: Array, *, xp: Any) -> Iterator[Any]:
+        """Yield f, df/ds and the lists of df/dp, from those of V."""
         # V'(rc) = -rc f(rc) is taken from V'(r), so rc f(rc) / r from f.
         rc = xp.asarray(self.distance, dtype=squared.dtype)
         here, end = potential(squared), potential(rc * rc)

@@ -7,7 +7,8 @@ loss that builds a new System in every call compiles nothing after the first.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -95,12 +96,16 @@ class Program:
         numbers, _ = unflatten(structure.spec, list(range(len(leaves))))
         #: Places of the coordinates and velocities, which only the start depends on.
         self.start_places = (numbers.coords, numbers.velocities)
-        self.box_places = tuple(flatten(numbers.boundary)[0])
+        box, self._box_spec = flatten(numbers.boundary)
+        self.box_places = tuple(box)
+        #: How many leaves the System has; those of the simulator come after them.
+        self.n_of_system = len(flatten(numbers)[0])
         #: Places of the parameters of the energy, which act through the forces alone.
         self.energy_places = frozenset(
             [*flatten(numbers.atoms.parameters)[0], *flatten(numbers.interactions)[0]]
         )
         self.explicit = structure.explicit
+        self._held: tuple[Arrays, Any] | None = None
         self._list_spec: Any = None
         self.record_spec: Any = None
         self._compiled: dict[Any, Callable[..., Any]] = {}
@@ -125,15 +130,26 @@ class Program:
 
     def components(self, leaves: Arrays) -> tuple[Any, Simulator]:
         """Return the System and the simulator that the leaves belong to."""
+        held = self._held
+        if held is not None and held[0] is leaves:
+            return held[1]  # type: ignore[no-any-return]
         return unflatten(self.structure.spec, leaves)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def holding(self, leaves: Arrays) -> Iterator[None]:
+        """Put together the components of these leaves once for all steps within."""
+        self._held = leaves, self.components(leaves)
+        try:
+            yield
+        finally:
+            self._held = None
 
     def state(self, floats: Arrays, system: Any) -> tuple[State, Any]:
         """Return the state and the System with the box of the state."""
         end = len(floats) - self.n_box
         box = tuple(floats[end:])
         if box:
-            spec = flatten(system.boundary)[1]
-            system = system.with_fields(boundary=unflatten(spec, box))
+            system = system.with_fields(boundary=unflatten(self._box_spec, box))
         return State(floats[0], floats[1], floats[2], tuple(floats[3:end]), box), system
 
     def system_at(self, leaves: Arrays, floats: Arrays) -> Any:

@@ -45,6 +45,7 @@ MODULES = {
         "test_control_flow": 20,
         "test_custom_rules": 12,
         "test_derivatives": 40,
+        "test_kernels": 20,
         "test_on_cupy": 14,
         "test_recognition": 3,
         "test_scatter": 60,

@@ -20,6 +20,7 @@ FILES = {
     "components.py": "what the registry is told; imports nothing heavy",
     "control.py": "compilation and control flow",
     "derivatives.py": "derivatives",
+    "pair_kernels.py": "pair forces and their derivatives, faster than the generic sums",
     "scatter.py": "sums by row, places where a mask holds, erf",
     "py.typed": "tells type checkers that the package is typed",
 }
@@ -30,11 +31,18 @@ GAPS = {
     ("xpmd_cupy", "control.py"): "eager: the loops of xpmd.backend",
     ("xpmd_cupy", "derivatives.py"): "by xpmd_autodiff",
     ("xpmd_torch", "control.py"): "eager: the loops of xpmd.backend",
+    ("xpmd_torch", "pair_kernels.py"): "eager: the generic sums",
 }
 #: Files that one package has beyond the common ones, and what they hold.
 EXTRAS = {
     ("xpmd_torch", "directional.py"): "forward mode inside forward mode, which PyTorch lacks",
     ("xpmd_torch", "namespace.py"): "functions that lose gradients, mended",
+    ("xpmd_numpy", "pair_blocks.py"): "arithmetic on some pairs at a time",
+    ("xpmd_numpy", "buffers.py"): "arrays that are used again",
+    ("xpmd_numpy", "runs.py"): "sums and gathers where a list is sorted",
+    ("xpmd_jax", "barriers.py"): "identities that derivatives do not pass",
+    ("xpmd_jax", "row_kernels.py"): "rows of neighbor lists",
+    ("xpmd_jax", "settling.py"): "having arrays computed before they are used",
 }
 PACKAGES = ("xpmd_numpy", "xpmd_cupy", "xpmd_torch", "xpmd_jax")
 

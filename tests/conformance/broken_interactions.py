@@ -66,6 +66,17 @@ class TwoWheres(OneWhere):
         return self.k * xp.where(inside, root * root * root, xp.zeros_like(left))
 
 
+class WrongClosedForm(Pairwise):
+    """A closed form whose derivative by its field is another."""
+
+    def energy(self, r, *, xp):
+        return self.k * xp.exp(-r * r)
+
+    def radial(self, r2, *, xp):
+        f = 2.0 * self.k * xp.exp(-r2)
+        return f, -f, [2.0 * f / self.k]
+
+
 class Hidden(Pairwise):
     """A parameter in an attribute that is no field."""
 
@@ -246,6 +257,15 @@ CASES = {
         "numpy",
         {"sweep", "nearby", "padding", "energy_gradients", "force_gradients"},
         ("is nan at r = 0.7", "mask the argument"),
+    ),
+    "a closed form of something else": (
+        WrongClosedForm(),
+        "numpy",
+        {"radial"},
+        (
+            "radial-numpy: df/d(interaction.k) in closed form on numpy at r = 0.3 nm = ",
+            "by differentiating",
+        ),
     ),
     "a hidden parameter": (
         Hidden(),

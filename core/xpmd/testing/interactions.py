@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from xpmd.atoms import Atoms
+from xpmd.closed_form import has_closed_form
 from xpmd.general import GeneralInteraction
 from xpmd.pairwise import PairwiseInteraction
 from xpmd.specific import SpecificInteraction
 from xpmd.testing import (
     agreement_checks,
+    closed_form_checks,
     derivative_checks,
     limit_checks,
     symmetry_checks,
@@ -72,6 +74,8 @@ def interaction_checks(
         each["virial"] = derivative_checks.virial
     if isinstance(interaction, PairwiseInteraction):
         each["sweep"] = limit_checks.sweep
+        if has_closed_form(interaction):
+            each["radial"] = closed_form_checks.radial
     if isinstance(interaction, SpecificInteraction):
         each["coordinate"] = limit_checks.coordinate
     listed = isinstance(interaction, SpecificInteraction)
@@ -95,7 +99,8 @@ def check_interaction(interaction: Any, **settings: Any) -> Report:
     Forces are held against the energy, gradients with respect to every parameter against finite
     differences, the virial against strain; momentum, translation, rotation, order of the atoms and
     periodic images are tried; backends, float32 and compiled code are compared; nothing may be NaN
-    near the cutoff, in the padding of a neighbor list or where bonded atoms meet or stand in a row.
+    near the cutoff, in the padding of a neighbor list or where bonded atoms meet or stand in a row. A
+    closed form (`radial`) is held against the energy.
 
     Args:
         interaction: an instance, such as `Buckingham(cutoff=md.ShiftedForceCutoff(1.2))`. A sharp

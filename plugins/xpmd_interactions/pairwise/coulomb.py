@@ -30,6 +30,7 @@ class Coulomb(PairwiseInteraction):
         return self.constant * charges / r
 
     def radial(self, r2: Array, charges: Array, *, xp: Any) -> Iterator[Any]:
+        """Yield f = k_e q_i q_j / r^3, df/ds, and df/dp."""
         cube = 1.0 / (r2 * xp.sqrt(r2))
         f = self.constant * charges * cube
         yield f

@@ -36,6 +36,7 @@ class LennardJones(PairwiseInteraction):
         return 4.0 * epsilon * (sixth * sixth - sixth)
 
     def radial(self, r2: Array, sigma: Array, epsilon: Array, *, xp: Any) -> Iterator[Any]:
+        """Yield f = 24 epsilon (2 t^2 - t)/s with t = (sigma^2/s)^3, df/ds, and df/dp."""
         inverse = 1.0 / r2
         square = sigma * sigma * inverse
         sixth = square * square * square
