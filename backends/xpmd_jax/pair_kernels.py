@@ -40,7 +40,7 @@ def pair_forces(
     backend, neighbors = system.backend, _trusted(neighbors)
     leaves, spec = flatten(system)
 
-    def summed(guarded: bool, coords: Array, *leaves: Array) -> Arrays:
+    def summed(guarded: bool, neighbors: NeighborList, coords: Array, *leaves: Array) -> Arrays:
         system = unflatten(spec, leaves)
         again, (columns,) = _settled(system.boundary, coords)
         geometry = _geometry(system.boundary, again, columns, neighbors, xp)
@@ -54,7 +54,7 @@ def pair_forces(
             factor = factor + _masked(mask, f)
         return row_sums(*(factor * part for part in geometry.parts))
 
-    return _guarded_where_differentiated(summed, (coords, *leaves), backend)
+    return _guarded_where_differentiated(summed, neighbors, (coords, *leaves), backend)
 
 
 def pair_force_vjp(
@@ -74,7 +74,9 @@ def pair_force_vjp(
         return None
     xp = backend.xp(coords)
 
-    def summed(guarded: bool, coords: Array, w: Array, *values: Array) -> Arrays:
+    def summed(
+        guarded: bool, neighbors: NeighborList, coords: Array, w: Array, *values: Array
+    ) -> Arrays:
         changed = unflatten(leaves.spec, values)
         again, (columns, of_forces) = _settled(changed.boundary, coords, w)
         geometry = _geometry(changed.boundary, again, columns, neighbors, xp)
@@ -94,7 +96,7 @@ def pair_force_vjp(
         along_parts = [factor * part for part in geometry.parts] if forces else []
         return row_sums(*along_parts, *h, *of_inputs)
 
-    sums = _guarded_where_differentiated(summed, (coords, w, *leaves.leaves), backend)
+    sums = _guarded_where_differentiated(summed, neighbors, (coords, w, *leaves.leaves), backend)
     n = system.boundary.dimensions
     rows = iter(sums)
     of_forces = [next(rows) for _ in range(n)] if forces else None
@@ -120,7 +122,9 @@ def pair_force_jvp(
     xp = backend.xp(coords)
     moving = [k for k, each in enumerate(tangents) if each is not None]
 
-    def summed(guarded: bool, coords: Array, direction: Array, *values: Array) -> Arrays:
+    def summed(
+        guarded: bool, neighbors: NeighborList, coords: Array, direction: Array, *values: Array
+    ) -> Arrays:
         changed = unflatten(leaves.spec, values[: len(leaves)])
         moved: list[Array | None] = [None] * len(leaves)
         for k, value in zip(moving, values[len(leaves) :], strict=True):
@@ -151,27 +155,33 @@ def pair_force_jvp(
 
     along = tuple(tangents[k] for k in moving)
     sums = _guarded_where_differentiated(
-        summed, (coords, direction, *leaves.leaves, *along), backend
+        summed, neighbors, (coords, direction, *leaves.leaves, *along), backend
     )
     n = system.boundary.dimensions
     return PairForces(list(sums[:n]), list(sums[n:]))
 
 
 def _guarded_where_differentiated(
-    summed: Callable[..., Arrays], values: Arrays, backend: Any
+    summed: Callable[..., Arrays], neighbors: NeighborList, values: Arrays, backend: Any
 ) -> Arrays:
-    """Return `summed(guarded, *values)`.
+    """Return `summed(guarded, neighbors, *values)`.
 
     What is computed for entries that do not count may be NaN: nothing of it is left in sums, or in
     elementwise derivatives of them by forward mode. Reverse mode multiplies it by zero, so there, and
     only there, such entries are given a harmless distance, which costs a quarter of the whole.
     """
+    # Rules run when a loop around them is gone: they may capture nothing that it traces.
+    lists, spec = flatten(neighbors)
 
-    def rule(values: Arrays, tangents: Sequence[Array | None]) -> tuple[Arrays, Arrays]:
-        return backend.jvp(functools.partial(summed, True), values, tangents)  # type: ignore[no-any-return]
+    def whole(guarded: bool, *arrays: Array) -> Arrays:
+        held = unflatten(spec, arrays[: len(lists)])
+        return summed(guarded, held, *arrays[len(lists) :])
 
-    call = backend.custom_jvp(functools.partial(summed, False), rule)
-    sums: Arrays = call(*values)
+    def rule(arrays: Arrays, tangents: Sequence[Array | None]) -> tuple[Arrays, Arrays]:
+        return backend.jvp(functools.partial(whole, True), arrays, tangents)  # type: ignore[no-any-return]
+
+    call = backend.custom_jvp(functools.partial(whole, False), rule)
+    sums: Arrays = call(*lists, *values)
     return sums
 
 
