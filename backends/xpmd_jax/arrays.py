@@ -37,6 +37,12 @@ def is_traced(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 
 
+def process_variables() -> dict[str, str]:
+    """Return the variable that stands for the flag of 64-bit numbers, where it is set."""
+    config: Any = jax.config
+    return {"JAX_ENABLE_X64": "1"} if config.read("jax_enable_x64") else {}
+
+
 def check_dtype(dtype: str) -> None:
     """Raise if JAX would turn 64-bit numbers into 32-bit ones without a word."""
     config: Any = jax.config

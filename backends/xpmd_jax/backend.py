@@ -32,6 +32,9 @@ class JaxBackend(Backend):
 
     availability = staticmethod(arrays.availability)
 
+    def process_variables(self) -> dict[str, str]:
+        return arrays.process_variables()
+
     def xp(self, *xs: Array) -> Any:
         return arrays.raw_namespace()
 

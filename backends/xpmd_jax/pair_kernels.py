@@ -170,17 +170,17 @@ def _guarded_where_differentiated(
     elementwise derivatives of them by forward mode. Reverse mode multiplies it by zero, so there, and
     only there, such entries are given a harmless distance, which costs a quarter of the whole.
     """
-
+    # Rules run when a loop around them is gone: they may capture nothing that it traces.
     lists, spec = flatten(neighbors)
 
-    def with_lists(guarded: bool, *values: Array) -> Arrays:
-        return summed(guarded, unflatten(spec, values[: len(lists)]), *values[len(lists) :])
+    def whole(guarded: bool, *arrays: Array) -> Arrays:
+        held = unflatten(spec, arrays[: len(lists)])
+        return summed(guarded, held, *arrays[len(lists) :])
 
-    def rule(values: Arrays, tangents: Sequence[Array | None]) -> tuple[Arrays, Arrays]:
-        return backend.jvp(functools.partial(with_lists, True), values, tangents)  # type: ignore[no-any-return]
+    def rule(arrays: Arrays, tangents: Sequence[Array | None]) -> tuple[Arrays, Arrays]:
+        return backend.jvp(functools.partial(whole, True), arrays, tangents)  # type: ignore[no-any-return]
 
-    # The list is an argument as well: JAX asks for the rule when what compiled it may be long over.
-    call = backend.custom_jvp(functools.partial(with_lists, False), rule)
+    call = backend.custom_jvp(functools.partial(whole, False), rule)
     sums: Arrays = call(*lists, *values)
     return sums
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -24,7 +25,7 @@ def settled(*arrays: Array) -> Arrays:
     """
     first = jnp.ravel(arrays[0])[0]
     is_real = jnp.issubdtype(first.dtype, jnp.floating)
-    strange = jnp.isnan(first) if is_real else first == jnp.iinfo(first.dtype).min
+    strange = jnp.isnan(first) if is_real else first == np.iinfo(first.dtype).min
     one = jnp.where(strange, 1, first)
 
     def unchanged(held: tuple[Array, Arrays]) -> tuple[Array, Arrays]:

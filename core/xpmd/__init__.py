@@ -24,6 +24,7 @@ from xpmd.errors import (
     GradientError,
     NeighborOverflowError,
     PluginError,
+    ReplicaError,
     SimulationError,
     XpmdError,
 )
@@ -60,6 +61,7 @@ from xpmd.properties import (
 )
 from xpmd.reporter import Reporter
 from xpmd.result import Result
+from xpmd.run_many import run_many
 from xpmd.sensitivity_growth import (
     SensitivityGrowth,
     SensitivityWarning,
@@ -133,6 +135,7 @@ __all__ = [
     "PolynomialCutoff",
     "Progress",
     "RectangularBoundary",
+    "ReplicaError",
     "Reporter",
     "Result",
     "SensitivityGrowth",
@@ -170,6 +173,7 @@ __all__ = [
     "radial_distribution",
     "radius_of_gyration",
     "random_velocities",
+    "run_many",
     "sensitivity_growth",
     "simulate",
     "static",

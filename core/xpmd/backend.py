@@ -55,6 +55,14 @@ class Backend(ABC):
     def __repr__(self) -> str:
         return f"<xpmd backend {self.name}>"
 
+    def __reduce__(self) -> Any:
+        # There is one a process: what is compiled is kept by it.
+        return backend, (self.name,)
+
+    def process_variables(self) -> dict[str, str]:
+        """Return what another process needs in its environment to make the same arrays."""
+        return {}
+
     # -- arrays ---------------------------------------------------------------------------------
 
     @staticmethod

@@ -39,6 +39,24 @@ class GradientError(XpmdError, RuntimeError):
     """A derivative was asked for that does not exist or cannot be computed this way."""
 
 
+class ReplicaError(XpmdError, RuntimeError):
+    """One of several simulations failed; its cause is the error it failed with.
+
+    Attributes:
+        replica: its number, from 0.
+        seed: its seed.
+        results: of all replicas, Results and errors, where this error stands for all of them.
+    """
+
+    def __init__(
+        self, message: str, *, replica: int = 0, seed: int = 0, results: list[Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.replica = replica
+        self.seed = seed
+        self.results = results
+
+
 #: What to say where a number that is differentiated reaches an energy by a way of its own.
 CAPTURED = (
     "Something that is being differentiated is used by an interaction or a simulator without being one "

@@ -125,7 +125,14 @@ def stream_key(seed: int, stream: int) -> tuple[int, int]:
     Returns:
         Two Python ints in the range of int32.
     """
-    seed, stream = operator.index(seed), operator.index(stream)
+    try:
+        seed, stream = operator.index(seed), operator.index(stream)
+    except TypeError as error:
+        raise TypeError(
+            f"`seed` is {type(seed).__name__}, and must be a whole number that is known now. Where a "
+            "function is compiled or mapped over seeds, draw from them outside and pass that in; "
+            "md.simulate alone takes a seed that is not known yet."
+        ) from error
     if not 0 <= seed < 1 << 64:
         raise ValueError(f"`seed`={seed} must be an integer with 0 <= seed < 2**64")
     if not 0 <= stream < 1 << 32:
@@ -138,6 +145,30 @@ def stream_key(seed: int, stream: int) -> tuple[int, int]:
 def stream_keys(seed: int, n_streams: int) -> list[list[int]]:
     """Return the keys of streams 0 to `n_streams - 1`, to be made an int32 array (n_streams, 2)."""
     return [list(stream_key(seed, stream)) for stream in range(n_streams)]
+
+
+def traced_stream_keys(seed: Any, n_streams: int, *, xp: Any) -> Any:
+    """Return what `stream_keys` does, as an array, for a seed whose value is unknown now.
+
+    Args:
+        seed: an integer array without dimensions; of less than 32 bits the others are taken as 0.
+    """
+    if not xp.isdtype(seed.dtype, "integral") or seed.ndim:
+        raise TypeError(
+            f"`seed` is an array of {seed.dtype} and shape {tuple(seed.shape)}; it must be one whole "
+            "number."
+        )
+
+    def word(first_bit: int) -> Any:
+        # In two halves, which fit an int32 whatever the sign.
+        halves = [xp.astype((seed >> k) & 0xFFFF, xp.int32) for k in (first_bit, first_bit + 16)]
+        return xp.reshape(halves[0] | (halves[1] << 16), (1,))
+
+    low = word(0)
+    high = word(32) if xp.iinfo(seed.dtype).bits > 32 else xp.zeros_like(low)
+    streams = xp.arange(n_streams, dtype=xp.int32)
+    first, second = threefry2x32((high, low), (streams, xp.zeros_like(streams)), xp=xp)
+    return xp.stack([first, second], axis=-1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

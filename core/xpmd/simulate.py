@@ -22,7 +22,7 @@ from xpmd.gradient_strategy import (
 )
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_upkeep import plan_neighbors
-from xpmd.noise import stream_keys
+from xpmd.noise import stream_keys, traced_stream_keys
 from xpmd.observe import Observe
 from xpmd.reporter import Reporter
 from xpmd.result import Result
@@ -54,7 +54,8 @@ def simulate(
         n_steps: number of steps.
         observe: what to record by name; records are differentiable.
         reporters: side effects along the way.
-        seed: of the noise; the same seed gives the same numbers on every backend.
+        seed: of the noise; the same seed gives the same numbers on every backend. Where `jax.jit` or
+            `jax.vmap` compile the simulation, it may be one of their arguments.
         start_step: number of the first step, to continue an earlier run with its noise and schedules.
         gradient: the gradient strategy; that of `value_and_grad`, else "reverse", if left out.
         progress: show a progress bar.
@@ -94,16 +95,22 @@ def simulate(
     leaves, spec = flatten((system, simulator))
     intervals = [each.every for each in observe.values()] + [r.every for r in shown]
     interval = math.gcd(*intervals) if intervals else None
-    keys = backend.asarray(
-        stream_keys(seed, 1 + len(simulator.couplings)), dtype="int32", device=entrance.device
-    )
+    n_streams = 1 + len(simulator.couplings)
+    if backend.is_array(seed) and backend.is_traced(seed):
+        keys = traced_stream_keys(seed, n_streams, xp=backend.xp(seed))
+    else:
+        keys = backend.asarray(stream_keys(seed, n_streams), dtype="int32", device=entrance.device)
+    if shown and any(backend.is_traced(array) for array in (*leaves, keys)):
+        raise ValueError(
+            "`reporters` and `progress` are told of steps by the host, which sees nothing while all of a "
+            "simulation is compiled or mapped: leave them out there, or simulate outside of it."
+        )
     trajectory = Trajectory(
         backend=backend,
         spec=spec,
         shapes=(system.n_atoms, *((tuple(x.shape), backend.dtype_name(x)) for x in leaves)),
         n_steps=int(n_steps),
         start_step=int(start_step),
-        keys=keys,
         interval=interval,
         keep_records=bool(observe),
         watch=Watch(shown),
@@ -129,7 +136,7 @@ def simulate(
         for reporter in shown:
             opened.callback(reporter.close)
             reporter.start(int(n_steps), int(start_step))
-        outputs = run(*leaves)
+        outputs = run(*leaves, keys)
     box_spec = flatten(system.boundary)[1]
     n_box = len(flatten(system.boundary)[0])
     end = _at(system, box_spec, outputs[: 2 + n_box])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from xpmd.boundary import Boundary
 from xpmd.entry import Entrance
 from xpmd.exclusions import Exclusions
 from xpmd.general import GeneralInteraction
-from xpmd.module import Module, indices, static
+from xpmd.module import Module, flatten, indices, static
 from xpmd.neighbor_finder import NeighborFinder
 from xpmd.pairwise import PairwiseInteraction
 from xpmd.specific import SpecificInteraction
@@ -160,6 +161,21 @@ class System(Module):
             raise TypeError(f"System.replace: unknown {sorted(unknown)}; possible are {names}.")
         return type(self)(**{**{name: getattr(self, name) for name in names}, **changes})
 
+    def __reduce__(self) -> Any:
+        leaves = flatten(self)[0]
+        if any(self.backend.is_followed(leaf) for leaf in leaves):
+            raise TypeError(
+                f"{self!r} is being differentiated, and what it depends on would be lost on the way to a "
+                "file or another process. Detach its arrays first."
+            )
+        return _restored, (type(self), self.__dict__)
+
+    def __copy__(self) -> Self:
+        return self.with_fields()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.with_fields(**copy.deepcopy(self.__dict__, memo))
+
     @property
     def n_atoms(self) -> int:
         """Number of atoms."""
@@ -200,6 +216,20 @@ class System(Module):
             f"<System of {self.n_atoms} atoms in {type(self.boundary).__name__}({sides}) on "
             f"{self.backend.name} {self.dtype}: {kinds}>"
         )
+
+
+def _restored(cls: type[System], fields: dict[str, Any]) -> System:
+    """Return a System that was pickled.
+
+    Raises:
+        BackendError: arrays of its type cannot be made here; says what to do.
+    """
+    system = object.__new__(cls)
+    system.__dict__.update(fields)
+    # A library may have read float64 as float32 without a word.
+    if system.backend.dtype_name(system.coords) != system.dtype:
+        system.backend.check_dtype(system.dtype)
+    return system
 
 
 def _with_partners(

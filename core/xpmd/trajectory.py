@@ -28,12 +28,11 @@ Arrays = tuple[Any, ...]
 
 @dataclass
 class Trajectory:
-    """One run of a simulator over a System.
+    """One run of a simulator over a System; a function of its leaves and of the keys of the noise.
 
     Attributes:
         spec: of the System and the simulator.
         shapes: number of atoms, then shape and type of each leaf.
-        keys: of the noise.
         interval: steps between records, `None` for none.
         keep_records: whether records are outputs, or only shown to reporters.
         strategy: what the derivative is; `None` if it is asked for in another way.
@@ -47,55 +46,70 @@ class Trajectory:
     shapes: tuple[Any, ...]
     n_steps: int
     start_step: int
-    keys: Array
     interval: int | None
     keep_records: bool
     watch: Watch
     strategy: TrajectoryStrategy | None
     find_plan: Callable[[], Any]
     ensemble: EnsembleStrategy | None = None
+    #: Those of the latest call.
+    keys: Array = field(default=None, init=False)
     _walk: Walk | None = field(default=None, init=False)
     _kept: Any = field(default=None, init=False)
     _wanted: Sequence[bool] = field(default=(), init=False)
 
-    def primal(self, *leaves: Array) -> Arrays:
-        """Return the snapshots: coords, velocities and box at the end, then the records of each."""
-        if self._traced(leaves):
+    def primal(self, *arguments: Array) -> Arrays:
+        """Return the snapshots: coords, velocities and box at the end, then the records of each.
+
+        Args:
+            arguments: leaves of the System and the simulator, then the keys.
+        """
+        leaves = self._leaves(arguments)
+        if self._traced(arguments):
             return traced_forward(self, leaves)[0]
         walk = self.walk(leaves)
         walk.run()
         return walk.outputs()
 
-    def forward(self, *leaves: Array, wanted: Sequence[bool]) -> tuple[Arrays, Any]:
+    def _leaves(self, arguments: Arrays) -> Arrays:
+        """Return the leaves among the arguments, having noted the keys."""
+        self.keys = arguments[-1]
+        return tuple(arguments[:-1])
+
+    def forward(self, *arguments: Array, wanted: Sequence[bool]) -> tuple[Arrays, Any]:
         """Return the snapshots, keeping what the way back needs."""
-        if self._traced(leaves):
+        leaves = self._leaves(arguments)
+        if self._traced(arguments):
             outputs, kept = traced_forward(self, leaves, keep=True)
             self._wanted = wanted
-            return outputs, (leaves, kept)
+            return outputs, (arguments, kept)
         assert self.strategy is not None
         walk = self._unaided_walk(leaves)
         # What is kept stays here rather than in the residuals: it holds more than arrays.
         self._kept = self.strategy.forward(walk)
         self._walk, self._wanted = walk, wanted
-        return walk.outputs(), (leaves, ())
+        return walk.outputs(), (arguments, ())
 
     def backward(self, residuals: Any, cotangents: Arrays) -> list[Array | None]:
-        """Return the cotangent of each leaf, `None` for integers and those not wanted."""
-        leaves, kept = residuals
+        """Return the cotangent of each argument, `None` for integers and those not wanted."""
+        arguments, kept = residuals
+        leaves = self._leaves(arguments)
         known = [c for c in cotangents if c is not None]
-        if self._walk is None or self._traced((*leaves, *known)):
-            return traced_back(self, leaves, kept, self._wanted, cotangents)
+        if self._walk is None or self._traced((*arguments, *known)):
+            return [*traced_back(self, leaves, kept, self._wanted, cotangents), None]
         assert self.strategy is not None
         back = WalkBack(self._walk, self._wanted, cotangents, self.strategy.tempering)
         found = self.strategy.backward(back, self._kept)
         back.require_finite(found)
-        return found
+        return [*found, None]
 
     def along(
-        self, leaves: Arrays, directions: Sequence[Array | None]
+        self, arguments: Arrays, directions: Sequence[Array | None]
     ) -> tuple[Arrays, Sequence[Array | None]]:
         """Return the snapshots and how they change along a direction of the leaves."""
-        if self._traced(leaves):
+        leaves = self._leaves(arguments)
+        directions = directions[: len(leaves)]
+        if self._traced(arguments):
             places = [k for k, each in enumerate(directions) if each is not None]
 
             def run(*values: Array) -> Arrays:
@@ -113,17 +127,18 @@ class Trajectory:
 
     # -- averages over noise --------------------------------------------------------------------
 
-    def sampled(self, *leaves: Array) -> Arrays:
+    def sampled(self, *arguments: Array) -> Arrays:
         """Return the snapshots, then the weight of each record and its log-density, taken as zero."""
-        return (*self.primal(*leaves), *self._weighed(None))
+        return (*self.primal(*arguments), *self._weighed(None))
 
-    def sampled_forward(self, *leaves: Array, wanted: Sequence[bool]) -> tuple[Arrays, Any]:
+    def sampled_forward(self, *arguments: Array, wanted: Sequence[bool]) -> tuple[Arrays, Any]:
         """Do as `sampled`, keeping what the way back needs."""
         assert self.ensemble is not None
-        if self._traced(leaves):
+        leaves = self._leaves(arguments)
+        if self._traced(arguments):
             raise GradientError(
                 f"The strategy '{type(self.ensemble).__name__}' samples on the host, so the loss cannot "
-                "be compiled as a whole: leave out jax.jit, or `jit=True`."
+                "be compiled or mapped as a whole: leave out jax.jit, jax.vmap, or `jit=True`."
             )
         walk = self._unaided_walk(leaves)
         outputs, weights, self._kept = self.ensemble.forward(walk)
@@ -131,7 +146,7 @@ class Trajectory:
         return (*outputs, *self._weighed(weights)), ()
 
     def sampled_backward(self, residuals: Any, cotangents: Arrays) -> list[Array | None]:
-        """Return the cotangent of each leaf."""
+        """Return the cotangent of each argument."""
         assert self.ensemble is not None
         assert self._walk is not None
         *of_snapshots, _, of_logs = cotangents
@@ -146,7 +161,7 @@ class Trajectory:
                 )
         numbers = [] if of_logs is None else self.backend.known(of_logs).tolist()
         back = EnsembleBack(self._walk, self._wanted, numbers, name)
-        return self.ensemble.backward(back, self._kept)
+        return [*self.ensemble.backward(back, self._kept), None]
 
     def _weighed(self, weights: Sequence[float] | None) -> Arrays:
         """Return the weights of the records, equal if not given, and as many zeros."""
