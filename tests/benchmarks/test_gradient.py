@@ -60,12 +60,12 @@ def test_a_fluid_with_a_list(reported):
 
 def test_states_take_memory_with_every_step(reported):
     """Positions, velocities and forces of each, in numbers of eight bytes."""
-    chosen = ["--backend", "numpy", "--dtype", "float64", "--sizes", "100", "--steps", "10,160"]
+    chosen = ["--backend", "numpy", "--dtype", "float64", "--sizes", "100", "--steps", "100,400"]
     report, _ = reported("gradient", *chosen, "--strategy", "reverse,reversible")
     memory = {(r["strategy"], r["steps"]): r["MiB"] for r in report["tables"][0]["rows"]}
-    states = 150 * 3 * 100 * 3 * 8 / 2**20
-    assert memory["reverse", 160] - memory["reverse", 10] > 0.8 * states
-    assert memory["reversible", 160] - memory["reversible", 10] < 0.3 * states
+    states = 300 * 3 * 100 * 3 * 8 / 2**20
+    assert memory["reverse", 400] - memory["reverse", 100] > 0.8 * states
+    assert memory["reversible", 400] - memory["reversible", 100] < 0.3 * states
 
 
 @pytest.mark.slow

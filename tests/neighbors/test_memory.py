@@ -61,6 +61,6 @@ def test_atoms_in_a_row_do_not_fill_space_with_cells() -> None:
     finder = CellListNeighborFinder(cutoff=1.0)
     with peak_memory() as peak:
         cells = finder._cells(coords, boundary, on.xp(coords))
-        grid = sort_into_cells(coords, boundary, 1.0, cells, backend=on, xp=on.xp(coords))
+        grid = sort_into_cells(coords, boundary, 1.0, cells, None, backend=on, xp=on.xp(coords))
     assert grid.ranges.count.max() < 100
     assert peak[0] < 3_000_000
