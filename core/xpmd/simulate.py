@@ -100,11 +100,6 @@ def simulate(
         keys = traced_stream_keys(seed, n_streams, xp=backend.xp(seed))
     else:
         keys = backend.asarray(stream_keys(seed, n_streams), dtype="int32", device=entrance.device)
-    if shown and any(backend.is_traced(array) for array in (*leaves, keys)):
-        raise ValueError(
-            "`reporters` and `progress` are told of steps by the host, which sees nothing while all of a "
-            "simulation is compiled or mapped: leave them out there, or simulate outside of it."
-        )
     trajectory = Trajectory(
         backend=backend,
         spec=spec,

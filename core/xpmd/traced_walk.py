@@ -51,7 +51,16 @@ def _program(trajectory: Any, leaves: Arrays) -> tuple[Program, Arrays, int]:
 
 
 def traced_forward(trajectory: Any, leaves: Arrays, *, keep: bool = False) -> tuple[Arrays, Any]:
-    """Return the snapshots and what the way back needs."""
+    """Return the snapshots and what the way back needs.
+
+    Raises:
+        ValueError: there are reporters, who would be told nothing.
+    """
+    if trajectory.watch.reporters:
+        raise ValueError(
+            "`reporters` and `progress` are told of steps by the host, which sees nothing while all of a "
+            "simulation is compiled or mapped: leave them out there, or simulate outside of it."
+        )
     program, leaves, made = _program(trajectory, leaves)
     backend, first_step = trajectory.backend, trajectory.start_step
     xp = backend.xp(*leaves)
