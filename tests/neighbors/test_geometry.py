@@ -81,7 +81,7 @@ def test_atoms_are_sorted_by_cell(
     given = array(number, "int32")
     sort = on.jit(lambda x: (sorted_order(x, most, backend=on, xp=on.xp(x)),))
     (found,) = sort(given)
-    np.testing.assert_array_equal(on.to_numpy(found), np.argsort(number, stable=True))
+    np.testing.assert_array_equal(on.to_numpy(found), np.argsort(number, kind="stable"))
 
 
 @pytest.mark.parametrize("width", [1, 31, 40, 63])
