@@ -10,6 +10,7 @@ if importlib.util.find_spec("torch") is not None:
     import torch
 
     from xpmd_torch.namespace import namespace
+    from xpmd_torch.transformed import outside, plain
 
 Array = Any
 
@@ -57,7 +58,8 @@ def _readable(array: Any) -> Any:
 
 def to_numpy(array: Array) -> Any:
     """Return a NumPy array on the host."""
-    return array.detach().cpu().numpy()
+    with outside():
+        return plain(array).detach().cpu().numpy()
 
 
 def dtype_name(array: Array) -> str:

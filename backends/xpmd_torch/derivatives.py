@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from xpmd.errors import GradientError
+from xpmd_torch.transformed import call_transformed, is_transformed
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -220,6 +221,8 @@ def custom_vjp(
             return _differentiated_once(found, (*ctx.saved_tensors, *cotangents))
 
     def call(*xs: Array) -> Arrays:
+        if any(is_transformed(x) for x in xs):
+            return call_transformed(forward, backward, xs, selective=selective)
         if torch.is_grad_enabled() and any(x.requires_grad for x in xs):
             return tuple(Rule.apply(*xs))  # type: ignore[no-untyped-call]
         return tuple(primal(*xs))

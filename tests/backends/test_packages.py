@@ -37,6 +37,7 @@ GAPS = {
 EXTRAS = {
     ("xpmd_torch", "directional.py"): "forward mode inside forward mode, which PyTorch lacks",
     ("xpmd_torch", "namespace.py"): "functions that lose gradients, mended",
+    ("xpmd_torch", "transformed.py"): "torch.func, which has rules of its own for rules of others",
     ("xpmd_numpy", "pair_blocks.py"): "arithmetic on some pairs at a time",
     ("xpmd_numpy", "buffers.py"): "arrays that are used again",
     ("xpmd_numpy", "runs.py"): "sums and gathers where a list is sorted",
