@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from xpmd.chunk_forward import kept_up, prepared
+from xpmd.chunk_forward import in_new_box, kept_up, prepared
 from xpmd.explosion import acceleration_limit, largest_acceleration
 from xpmd.force_derivatives import force_jvp
 from xpmd.module import flatten, unflatten
@@ -169,7 +169,10 @@ def advance_along(
         limit = acceleration_limit(with_box, dt)
         if limit is not None:
             sane = sane & (largest_acceleration(floats[2], with_box) < limit)
-        return (sane, *floats, *moving, *outs[n_floats:])
+        lists = in_new_box(
+            program, tuple(outs[n_floats:]), plain_system, tuple(rest[:n_floats]), floats
+        )
+        return (sane, *floats, *moving, *lists)
 
     sane = backend.asarray(True, dtype="bool", device=backend.device_of(keys))
     carry: Arrays = (sane, *state.floats, *change, *state.lists)

@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 from xpmd.explosion import acceleration_limit, largest_acceleration
 from xpmd.force_field import total_forces
 from xpmd.module import flatten
-from xpmd.neighbor_upkeep import build_neighbors, is_stale, uses_neighbors
+from xpmd.neighbor_upkeep import (
+    build_neighbors,
+    is_stale,
+    narrowed,
+    remembering,
+    uses_neighbors,
+)
 from xpmd.program import ChunkState, Program, flat_floats
 from xpmd.simulator import State
 
@@ -103,6 +109,8 @@ def advance(
 
         noise = program.noise(simulator, initial, keys, t)
         after, record = simulator.step(now, forces, system, t, noise, xp=xp)
+        floats = flat_floats(after)
+        lists = in_new_box(program, held[0], initial, tuple(rest[:n_floats]), floats)
         limit = limit_in(system, now.box)
         if limit is not None:
             sane = sane & (largest_acceleration(after.forces, system) < limit)
@@ -110,7 +118,7 @@ def advance(
         if keep == "records":
             found, program.record_spec = flatten(record)
             record_leaves = tuple(found)
-        return (sane, *flat_floats(after), *held[0], *record_leaves)
+        return (sane, *floats, *lists, *record_leaves)
 
     sane = backend.asarray(True, dtype="bool", device=backend.device_of(keys))
     carry: Arrays = (sane, *state.floats, *state.lists)
@@ -198,14 +206,8 @@ def kept_up(program: Program, lists: Arrays, system: Any, coords: Array, t: Any,
     old = program.neighbors(lists)
 
     def rebuilt(x: Array, *held: Array) -> Arrays:
-        before = program.neighbors(held)
         new = build_neighbors(system, x, program.structure.plan, xp=xp)
-        return program.flat_lists(
-            new.with_fields(
-                overflow=before.overflow | new.overflow,
-                count=_larger(before.count, new.count, backend.xp(new.count)),
-            )
-        )
+        return program.flat_lists(remembering(program.neighbors(held), new, backend=backend))
 
     def kept(x: Array, *held: Array) -> Arrays:
         return held
@@ -214,11 +216,25 @@ def kept_up(program: Program, lists: Arrays, system: Any, coords: Array, t: Any,
     return backend.cond(stale, rebuilt, kept, backend.stop_gradient(coords), *lists)
 
 
+def in_new_box(
+    program: Program, lists: Arrays, system: Any, before: Arrays, after: Arrays
+) -> Arrays:
+    """Return the list after a step, of no use if the box has become too narrow for an interaction.
+
+    Args:
+        before, after: floats of the states before and after the step.
+    """
+    end = len(after) - program.n_box
+    # Most steps hand on the box they were given, which costs nothing then.
+    if not uses_neighbors(system) or all(
+        old is new for old, new in zip(before[end:], after[end:], strict=True)
+    ):
+        return lists
+    _, system = program.state(after, system)
+    return program.flat_lists(narrowed(system, program.neighbors(lists)))
+
+
 def _clip(value: Any, low: int, high: int, xp: Any) -> Any:
     if isinstance(value, int):
         return min(max(value, low), high)
     return xp.clip(value, low, high)
-
-
-def _larger(first: Array, second: Array, xp: Any) -> Array:
-    return xp.where(first > second, first, second)

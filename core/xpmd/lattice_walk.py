@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from xpmd.backend import Backend
 from xpmd.chunk_backward import step_back, with_record
 from xpmd.chunk_forward import prepared
 from xpmd.errors import GradientError
 from xpmd.force_field import total_forces
 from xpmd.lattice import FULL_BUFFER, Lattice, LatticeState, friction_factor
 from xpmd.module import flatten
-from xpmd.neighbor_upkeep import build_neighbors
+from xpmd.neighbor_list import NeighborList
+from xpmd.neighbor_upkeep import build_neighbors, remembering
 from xpmd.orthorhombic_boundary import OrthorhombicBoundary
 from xpmd.program import ChunkState, Program, flat_floats
 from xpmd.simulator import State
@@ -66,11 +69,11 @@ class LatticeWalk:
         """Go through a chunk."""
         walk, before = self.walk, self.floats(state)
         while True:
-            whole, end, kept, overflow, sane = walk.program.compiled(
+            whole, end, kept, sane = walk.program.compiled(
                 lattice_advance, self.factor, exact=True
             )(walk.leaves, state, walk.keys, walk.start_step + chunk.done, chunk.active)
             end = ChunkState(tuple(end[0]), tuple(end[1]))
-            if not walk.overflowed(end.lists, overflow):
+            if not walk.overflowed(end.lists):
                 break
         records: Arrays = ()
         if chunk.records:
@@ -158,32 +161,37 @@ def lattice_advance(
     keys: Array,
     t0: Any,
     active: Any,
-) -> tuple[Any, Any, Any, Array, Array]:
-    """Advance by `active` steps; return the state, its floats and list, records, and two flags."""
+) -> tuple[Any, Any, Any, Array]:
+    """Advance by `active` steps; return the state, its floats and list, records, and a flag.
+
+    The list remembers what those before it could not hold.
+    """
     backend = program.backend
     xp = backend.xp(*leaves)
     system, simulator, lattice = _parts(program, leaves, xp)
 
-    def forces(positions: Array, overflow: Array) -> tuple[Array, Array]:
-        return _forces(program, system, lattice, positions, overflow, xp)
+    def forces(positions: Array) -> tuple[Array, NeighborList]:
+        coords = lattice.coords(LatticeState(positions, positions, positions))
+        neighbors = build_neighbors(system, coords, program.structure.plan, xp=xp)
+        return total_forces(system, coords, neighbors, xp=xp), neighbors
 
     def body(k: Any, carry: Arrays) -> Arrays:
-        *now, f, overflow = carry
+        *now, f, overflow, count = carry
         noise = program.noise(simulator, system, keys, t0 + k)
-        held = [overflow]
+        held = [overflow, count]
 
         def force_at(positions: Array) -> Array:
-            found, held[0] = forces(positions, held[0])
+            found, neighbors = forces(positions)
+            held[:] = _room(_after(held, neighbors, backend))
             return found
 
         after, f = simulator.lattice_step(
             LatticeState(*now), f, force_at, lattice, factor, system, noise, xp=xp
         )
-        return (*after, f, held[0])
+        return (*after, f, *held)
 
-    no = backend.asarray(False, dtype="bool", device=backend.device_of(keys))
-    first, overflow = forces(whole[0], no)
-    carry: Arrays = (*whole, first, overflow)
+    first, neighbors = forces(whole[0])
+    carry: Arrays = (*whole, first, *_room(neighbors))
     kept: Any = ()
     if program.structure.records_inside:
         box = tuple(flatten(system.boundary)[0])
@@ -197,16 +205,20 @@ def lattice_advance(
         carry = backend.repeat(body, carry, active, program.structure.chunk)
     end = LatticeState(*carry[:3])
     floats, lists = lattice_floats(program, leaves, end)
+    lists = program.flat_lists(_after(carry[4:], program.neighbors(lists), backend))
     sane = xp.all(xp.isfinite(floats[2]))
-    return end, (floats, lists), kept, carry[4], sane
+    return end, (floats, lists), kept, sane
 
 
-def _forces(
-    program: Program, system: Any, lattice: Lattice, positions: Array, overflow: Array, xp: Any
-) -> tuple[Array, Array]:
-    coords = lattice.coords(LatticeState(positions, positions, positions))
-    neighbors = build_neighbors(system, coords, program.structure.plan, xp=xp)
-    return total_forces(system, coords, neighbors, xp=xp), overflow | neighbors.overflow
+def _room(neighbors: NeighborList) -> Arrays:
+    """Return what is to be known of a list that is not kept."""
+    return (neighbors.overflow, neighbors.count)
+
+
+def _after(room: Sequence[Array], neighbors: NeighborList, backend: Backend) -> NeighborList:
+    """Return a list that remembers what `_room` said of those before it."""
+    before = neighbors.with_fields(overflow=room[0], count=room[1])
+    return remembering(before, neighbors, backend=backend)
 
 
 def lattice_retreat(
@@ -250,8 +262,8 @@ def lattice_retreat(
         def force_at(positions: Array) -> Array:
             coords = lattice.coords(LatticeState(positions, positions, positions))
             neighbors = build_neighbors(system, coords, program.structure.plan, xp=xp)
-            flag = program.neighbors(lists).overflow | neighbors.overflow
-            found[:] = program.flat_lists(neighbors.with_fields(overflow=flag))
+            before = program.neighbors(lists)
+            found[:] = program.flat_lists(remembering(before, neighbors, backend=backend))
             return total_forces(system, coords, neighbors, xp=xp)
 
         now_whole, now_f = simulator.lattice_inverse(

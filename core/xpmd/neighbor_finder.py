@@ -152,9 +152,19 @@ def require_mendable(neighbors: NeighborList, *, exact: bool = False) -> None:
     if exact or (backend.to_numpy(neighbors.count) == PAST_MENDING).any():
         raise NeighborOverflowError(
             "The neighbor list cannot be used, whatever its size: the cutoff of an interaction has come "
-            "to exceed that of the neighbor finder, or half the smallest width of the box. Use a "
-            "shorter cutoff or a larger box, and see to it that the box does not collapse."
+            "to exceed that of the neighbor finder, or half the smallest width of the box"
+            f"{_narrowest(neighbors, backend)}. Use a shorter cutoff or a larger box, and see to it that "
+            "the box does not collapse."
         )
+
+
+def _narrowest(neighbors: NeighborList, backend: Backend) -> str:
+    """Return how wide the box is, in words; nothing if it is open or unknown."""
+    widths = [] if neighbors.box is None else neighbors.box.array_widths()
+    known = [backend.known(width) for width in widths if width is not None]
+    if not known or any(width is None for width in known):
+        return ""
+    return f" (the box is {min(float(width) for width in known):.4g} nm wide)"
 
 
 def all_pairs(

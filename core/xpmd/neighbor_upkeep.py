@@ -51,14 +51,40 @@ def build_neighbors(system: Any, coords: Array, plan: Any, *, xp: Any) -> Neighb
         return NeighborList(none, none, None, zero, no, coords, layout="half")
     boundary = constant(system.boundary, backend)
     found = built(backend, (system.neighbor_finder, boundary, system.exclusions), coords, plan)
-    unfit = found.overflow != found.overflow
+    return _marked(system, boundary, found)
+
+
+def narrowed(system: Any, neighbors: NeighborList) -> NeighborList:
+    """Return the list of a System whose box has changed, past mending if it is too narrow by now.
+
+    The list may still hold all pairs, as one without a cutoff always does: nearest images are wrong.
+    """
+    xp = system.backend.xp(neighbors.overflow)
+    boundary = constant(system.boundary, system.backend)
+    marked = _marked(system, boundary, neighbors)
+    # A list that is of use knows the box it was built in; of one that is not, the box is the reason.
+    (before, spec), (now, _) = flatten(neighbors.box), flatten(boundary)
+    box = [xp.where(marked.overflow, b, a) for a, b in zip(before, now, strict=True)]
+    return marked.with_fields(box=unflatten(spec, box))
+
+
+def _marked(system: Any, boundary: Boundary, neighbors: NeighborList) -> NeighborList:
+    """Return a list with its box, past mending if it is of no use in there."""
+    unfit = neighbors.overflow != neighbors.overflow
     for flag in _too_short(system, boundary):
         unfit = unfit | flag
-    xp = backend.xp(found.count)
-    return found.with_fields(
-        box=boundary,
-        overflow=found.overflow | unfit,
-        count=xp.where(unfit, xp.full_like(found.count, PAST_MENDING), found.count),
+    xp = system.backend.xp(neighbors.count)
+    count = xp.where(unfit, xp.full_like(neighbors.count, PAST_MENDING), neighbors.count)
+    return neighbors.with_fields(box=boundary, overflow=neighbors.overflow | unfit, count=count)
+
+
+def remembering(before: NeighborList, neighbors: NeighborList, *, backend: Backend) -> NeighborList:
+    """Return a list that is unfit if one before it was, and counts what either would have needed."""
+    xp = backend.xp(neighbors.count)
+    more = before.count > neighbors.count
+    return neighbors.with_fields(
+        overflow=before.overflow | neighbors.overflow,
+        count=xp.where(more, before.count, neighbors.count),
     )
 
 

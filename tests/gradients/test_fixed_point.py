@@ -13,6 +13,7 @@ from xpmd.lattice import LatticeState, scaled
 from xpmd_gradients import Reversible
 from xpmd_interactions import LennardJones
 from xpmd_neighbors import DistanceNeighborFinder
+from xpmd_neighbors.distance import lists_exactly
 from xpmd_simulators import OBABO, Langevin, VelocityVerlet
 from xpmd_thermostats import BerendsenThermostat
 
@@ -59,6 +60,37 @@ def test_a_neighbor_list_changes_nothing() -> None:
     slope = md.grad(loss, EXACT)(0.34, np.asarray, SIMULATORS["verlet"], 20, finder=finder)
     same = md.grad(loss, EXACT)(0.34, np.asarray, SIMULATORS["verlet"], 20)
     assert float(slope) == pytest.approx(float(same), rel=1e-9)
+
+
+def test_a_list_grows_by_what_was_needed_on_the_way(on: md.Backend, array: Any) -> None:
+    """Two swarms fly through each other: in the middle an atom has twice the neighbors."""
+    counts = []
+
+    class Telling(DistanceNeighborFinder):
+        def enlarge(self, plan: Any, neighbors: Any) -> Any:
+            counts.append(int(neighbors.count))
+            return super().enlarge(plan, neighbors)
+
+    coords = np.random.default_rng(2).random((32, 3)) + np.repeat(
+        [[0.5, 1, 1], [3.5, 1, 1]], 16, axis=0
+    )
+    velocities = np.repeat([[15.0, 0.0, 0.0], [-15.0, 0.0, 0.0]], 16, axis=0)
+
+    def end(sigma: Any) -> Any:
+        system = md.System(
+            atoms=md.Atoms(mass=1000.0, sigma=sigma, epsilon=1e-9),
+            coords=array(coords),
+            velocities=array(velocities),
+            boundary=md.CubicBoundary(8.0),
+            interactions=[LennardJones(cutoff=md.ShiftedForceCutoff(1.0))],
+            neighbor_finder=Telling(cutoff=1.8),
+        )
+        run = md.simulate(system, VelocityVerlet(dt=0.002), 100)
+        return system.backend.xp(run.coords).sum(run.coords)
+
+    md.value_and_grad(end, EXACT)(array(0.01))
+    needed = 31 if on.capabilities.pair_layout == "full" else 31 * 16
+    assert counts == ([] if lists_exactly(on) else [needed])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from neighbors.lennard_jones_boxes import CUTOFF, FINDERS, LIST_CUTOFF, lennard_
 from xpmd.neighbor_finder import EXACT
 from xpmd.neighbor_upkeep import build_neighbors, plan_neighbors
 from xpmd_interactions import LennardJones
-from xpmd_neighbors import AllPairs, CellListNeighborFinder
+from xpmd_neighbors import AllPairs, CellListNeighborFinder, DistanceNeighborFinder
 from xpmd_neighbors.cell_list import CellPlan
 from xpmd_neighbors.distance import lists_exactly
 from xpmd_simulators import VelocityVerlet
@@ -182,11 +182,40 @@ def test_a_box_that_shrinks(
     np.testing.assert_allclose(path(system, press, 20), expected, rtol=0.0, atol=1e-11)
 
 
-@pytest.mark.parametrize("finder", ["host", pytest.param("cells", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "finder", ["host", pytest.param("cells", marks=pytest.mark.slow), "all pairs"]
+)
 def test_a_box_that_collapses(on: md.Backend, array: Callable[..., Any], finder: str) -> None:
-    system = lennard_jones(array, FINDERS[finder], n_atoms=30)
+    system = lennard_jones(array, FINDERS.get(finder), n_atoms=30)
     with pytest.raises(md.NeighborOverflowError, match="half the smallest width of the box"):
         md.simulate(system, Press(factor=0.9), 12)
+
+
+@pytest.mark.parametrize("finder", [AllPairs(), DistanceNeighborFinder(cutoff=3.1)])
+def test_a_box_that_becomes_too_narrow_for_a_list_that_still_holds(
+    on: md.Backend, array: Callable[..., Any], finder: md.NeighborFinder
+) -> None:
+    """3.2 nm go below twice the cutoff of 0.9 nm in the seventh step; until then all is well."""
+    system = lennard_jones(array, finder, n_atoms=30)
+    press = Press(factor=0.91)
+    assert md.simulate(system, press, 6).boundary.side_lengths()[0] > 2 * CUTOFF
+    with pytest.raises(md.NeighborOverflowError) as raised:
+        md.simulate(system, press, 7)
+    assert "half the smallest width of the box" in str(raised.value)
+    assert "the box is 1." in str(raised.value)
+
+
+def test_a_box_that_becomes_too_narrow_along_a_tangent(
+    on: md.Backend, array: Callable[..., Any]
+) -> None:
+    system = lennard_jones(array, None, n_atoms=30)
+
+    def loss(factor: Any) -> Any:
+        end = md.simulate(system, Press(factor=factor), 7)
+        return end.boundary.volume()
+
+    with pytest.raises(md.NeighborOverflowError, match="half the smallest width of the box"):
+        md.value_and_grad(loss, "forward")(array(0.91))
 
 
 def test_the_base_cannot_be_enlarged(on: md.Backend, array: Callable[..., Any]) -> None:
