@@ -90,6 +90,12 @@ class PairBlock:
         """Return the sum over pairs of a weight times values, which are one number or one a pair."""
         return self.xp.sum(weight * values)
 
+    def summed(self, values: Array, mask: Array | None) -> Array:
+        """Return the sum over pairs of values, one number or one a pair, times the mask."""
+        if mask is not None:
+            return self.contracted(mask, values)
+        return self.xp.sum(values) if values.ndim else values * self.first.shape[0]
+
     def added_on_atoms(self, total: Array | None, values: Array) -> Array:
         """Return sums `(n,)` with each pair's value added to its first and taken from its second atom."""
         add = self.backend.index_add

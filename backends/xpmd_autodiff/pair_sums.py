@@ -1,4 +1,4 @@
-"""Pair forces and their derivatives in plain arrays, by closed forms where there are any.
+"""Pair energies, forces and their derivatives in plain arrays, by closed forms where there are any.
 
 What interactions do not give in closed form is differentiated within each block of pairs. What is being
 differentiated itself (also if an energy captured it) and lists from both ends are left to the generic
@@ -21,11 +21,31 @@ Array = Any
 Totals = list[Any]
 
 
+def pair_energy(
+    blocks: type[PairBlock], system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
+) -> Array | None:
+    """Return the summed energy."""
+    if not _applies(system, neighbors, xp):
+        return None
+    backend, columns = system.backend, blocks.columns(coords)
+    sums: list[Array] = []
+    for block in blocks.cut(system, neighbors):
+        parts = block.displacements(columns)
+        distances = block.dot(parts, parts)
+        for interaction in system.pairwise:
+            mask, squared = block.within(interaction, distances)
+            parameters = _mixed(interaction, system, block, xp)
+            energy = interaction.cut_energy(xp.sqrt(squared), parameters, backend=backend)
+            if backend.is_followed(energy):
+                return None
+            sums.append(block.summed(energy, mask))
+    return _sum(sums, coords, xp)
+
+
 def pair_forces(
     blocks: type[PairBlock], system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
 ) -> Sequence[Array] | None:
     """Return the components of the summed forces."""
-    backend = system.backend
     if not _applies(system, neighbors, xp):
         return None
     columns = blocks.columns(coords)
@@ -33,23 +53,58 @@ def pair_forces(
     functions = [ClosedPairFunction(interaction, system) for interaction in system.pairwise]
     for block in blocks.cut(system, neighbors):
         parts = block.displacements(columns)
-        distances = block.dot(parts, parts)
-        factor = None
-        for function in functions:
-            interaction = function.interaction
-            mask, squared = block.within(interaction, distances)
-            form = function.at(block, squared)
-            if form is None:
-                of_pairs = block.of_first, block.of_second
-                parameters = mixed_parameters(interaction, system.atoms, *of_pairs, xp=xp)
-                f = factor_of(interaction, parameters, squared, backend=backend)
-            else:
-                f = form.factor
-            if backend.is_followed(f):
-                return None
-            factor = block.added(factor, block.masked(f, mask))
+        factor = _factor(block, functions, parts, system, xp)
+        if factor is None:
+            return None
         forces = _added(forces, block, [block.product(factor, part) for part in parts])
     return _complete(forces, coords, xp)
+
+
+def pair_virial(
+    blocks: type[PairBlock], system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
+) -> Sequence[Sequence[Array]] | None:
+    """Return the entries of the summed r (x) f by row."""
+    if not _applies(system, neighbors, xp):
+        return None
+    columns = blocks.columns(coords)
+    axes = range(len(columns))
+    sums: dict[tuple[int, int], list[Array]] = {(a, b): [] for b in axes for a in range(b + 1)}
+    functions = [ClosedPairFunction(interaction, system) for interaction in system.pairwise]
+    for block in blocks.cut(system, neighbors):
+        parts = block.displacements(columns)
+        factor = _factor(block, functions, parts, system, xp)
+        if factor is None:
+            return None
+        forces = [block.product(factor, part) for part in parts]
+        for (a, b), entries in sums.items():
+            entries.append(block.contracted(parts[a], forces[b]))
+    totals = {place: _sum(entries, coords, xp) for place, entries in sums.items()}
+    return [[totals[min(a, b), max(a, b)] for b in axes] for a in axes]
+
+
+def _factor(
+    block: PairBlock,
+    functions: Sequence[ClosedPairFunction],
+    parts: Sequence[Array],
+    system: Any,
+    xp: Any,
+) -> Array | None:
+    """Return f of all interactions for each pair, `None` if it is being differentiated."""
+    backend, factor = system.backend, None
+    distances = block.dot(parts, parts)
+    for function in functions:
+        interaction = function.interaction
+        mask, squared = block.within(interaction, distances)
+        form = function.at(block, squared)
+        if form is None:
+            parameters = _mixed(interaction, system, block, xp)
+            f = factor_of(interaction, parameters, squared, backend=backend)
+        else:
+            f = form.factor
+        if backend.is_followed(f):
+            return None
+        factor = block.added(factor, block.masked(f, mask))
+    return factor
 
 
 def pair_force_vjp(
@@ -174,6 +229,10 @@ def pair_force_jvp(
     return PairForces(_complete(forces, coords, xp), _complete(response, coords, xp))
 
 
+def _mixed(interaction: Any, system: Any, block: PairBlock, xp: Any) -> list[Array]:
+    return mixed_parameters(interaction, system.atoms, block.of_first, block.of_second, xp=xp)
+
+
 def _applies(system: Any, neighbors: NeighborList, xp: Any) -> bool:
     return neighbors.layout == "half" and xp is system.backend.xp()
 
@@ -230,3 +289,8 @@ def _added(totals: Totals, block: PairBlock, parts: Sequence[Array]) -> Totals:
 def _complete(totals: Totals, coords: Array, xp: Any) -> list[Array]:
     """Return sums over blocks, zeros if there was none."""
     return [xp.zeros_like(coords[:, 0]) if total is None else total for total in totals]
+
+
+def _sum(entries: Sequence[Array], coords: Array, xp: Any) -> Array:
+    """Return the sum of those over blocks, zero if there was none."""
+    return xp.sum(xp.stack(entries)) if entries else xp.sum(xp.zeros_like(coords[:0, 0]))

@@ -23,6 +23,12 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
                 backends=("cupy",),
                 summary=f"{operation} on CuPy: closed forms of all pairs at once",
             )
-            for operation in ("pair_forces", "pair_force_vjp", "pair_force_jvp")
+            for operation in (
+                "pair_energy",
+                "pair_forces",
+                "pair_virial",
+                "pair_force_vjp",
+                "pair_force_jvp",
+            )
         ),
     ]

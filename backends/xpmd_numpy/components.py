@@ -23,6 +23,12 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
                 backends=("numpy",),
                 summary=f"{operation} on NumPy, in blocks of pairs",
             )
-            for operation in ("pair_forces", "pair_force_vjp", "pair_force_jvp")
+            for operation in (
+                "pair_energy",
+                "pair_forces",
+                "pair_virial",
+                "pair_force_vjp",
+                "pair_force_jvp",
+            )
         ),
     ]

@@ -19,6 +19,10 @@ Array = Any
 #: Pairs in a block: a dozen arrays of them fit a core's cache, and calls cost little beside them.
 BLOCK = 16384
 
+#: Longest product in one call: OpenBLAS gives longer ones to threads, which then wait for more in a busy
+#: loop, and on shared cores cost several times what there is to compute.
+AT_ONCE = 8192
+
 
 class BufferedPairBlock(PairBlock):
     """Some pairs, and the arithmetic on them in buffers.
@@ -137,7 +141,11 @@ class BufferedPairBlock(PairBlock):
     def contracted(self, weight: Array, values: Array) -> Array:
         if np.ndim(values) == 0:
             return weight.sum() * values
-        return np.dot(weight, values)
+        total = weight.dtype.type(0.0)
+        for start in range(0, weight.shape[0], AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            total += np.dot(weight[part], values[part])
+        return total
 
     def added_on_atoms(self, total: Array | None, values: Array) -> Array:
         if total is None:

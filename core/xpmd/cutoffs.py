@@ -169,7 +169,8 @@ class CubicSplineCutoff(_SmoothCutoff):
         span = self.distance - self.activation
         t = (r - start) / span
         value, slope = potential(start), derivative(potential, start)
-        cubic = (2 * t**3 - 3 * t**2 + 1) * value + (t**3 - 2 * t**2 + t) * span * slope
+        left = 1 - t
+        cubic = (t * t * (2 * t - 3) + 1) * value + t * left * left * span * slope
         return xp.where(r <= start, potential(r), cubic)
 
 
@@ -182,7 +183,7 @@ class PolynomialCutoff(_SmoothCutoff):
     def energy(self, potential: Potential, r: Array, *, derivative: Derivative, xp: Any) -> Array:
         t = (r - self.activation) / (self.distance - self.activation)
         t = xp.where(t > 0, t, xp.zeros_like(t))
-        return (1 - 6 * t**5 + 15 * t**4 - 10 * t**3) * potential(r)
+        return (1 - t * t * t * (10 - 15 * t + 6 * t * t)) * potential(r)
 
 
 def _placed(potential: Potential, distance: Array, r: Array, xp: Any) -> Array:

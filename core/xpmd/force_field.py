@@ -8,7 +8,7 @@ from typing import Any
 from xpmd.general import general_virial
 from xpmd.kernels import with_kernel
 from xpmd.neighbor_list import NeighborList
-from xpmd.pairwise import PairGeometry, pair_energy, pair_factor, pair_geometry
+from xpmd.pairwise import PairGeometry, pair_factor, pair_geometry, summed_energy
 from xpmd.specific import specific_terms
 
 Array = Any
@@ -19,10 +19,7 @@ def total_energy(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
     backend = system.backend
     total = 0.0 * xp.sum(coords)
     if system.pairwise:
-        geometry = pair_geometry(coords, system.boundary, neighbors, xp=xp)
-        total = total + pair_energy(
-            system.pairwise, system.atoms, geometry, neighbors, backend=backend, xp=xp
-        )
+        total = total + pair_energy(system, coords, neighbors, xp=xp)
     for interaction in system.specific:
         terms = specific_terms(interaction, system, coords, backend=backend, xp=xp, forces=False)
         total = total + terms.energy
@@ -50,12 +47,33 @@ def total_forces(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
 
 
 @with_kernel
+def pair_energy(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any) -> Array:
+    """Return the summed energy of the pairwise interactions, kJ/mol."""
+    geometry = pair_geometry(coords, system.boundary, neighbors, xp=xp)
+    return summed_energy(
+        system.pairwise, system.atoms, geometry, neighbors, backend=system.backend, xp=xp
+    )
+
+
+@with_kernel
 def pair_forces(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any) -> Sequence[Array]:
     """Return the components `(n,)` of the summed forces of the pairwise interactions, kJ/mol/nm."""
     geometry, factor = _pairs(system, coords, neighbors, xp)
     return [
         neighbors.sum_on_atoms(factor * part, coords.shape[0], backend=system.backend, xp=xp)
         for part in geometry.parts
+    ]
+
+
+@with_kernel
+def pair_virial(
+    system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
+) -> Sequence[Sequence[Array]]:
+    """Return the entries of W = sum r (x) f of the pairwise interactions by row, kJ/mol."""
+    geometry, factor = _pairs(system, coords, neighbors, xp)
+    return [
+        [neighbors.weight * xp.sum(one * factor * other) for other in geometry.parts]
+        for one in geometry.parts
     ]
 
 
@@ -66,11 +84,8 @@ def total_virial(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
     zero = 0.0 * xp.sum(coords)
     rows: list[list[Any]] = [[zero for _ in axes] for _ in axes]
     if system.pairwise:
-        geometry, factor = _pairs(system, coords, neighbors, xp)
-        for a in axes:
-            for b in axes:
-                product = geometry.parts[a] * factor * geometry.parts[b]
-                rows[a][b] = rows[a][b] + neighbors.weight * xp.sum(product)
+        of_pairs = pair_virial(system, coords, neighbors, xp=xp)
+        rows = [[rows[a][b] + of_pairs[a][b] for b in axes] for a in axes]
     for interaction in system.specific:
         terms = specific_terms(interaction, system, coords, backend=backend, xp=xp, forces=True)
         for a in axes:

@@ -129,7 +129,7 @@ def _some_valid(squared: Array, mask: Array, *, backend: Backend, xp: Any) -> Ar
     return zeros + xp.where(largest > 0, largest, xp.ones_like(largest))
 
 
-def pair_energy(
+def summed_energy(
     interactions: Sequence[PairwiseInteraction],
     atoms: Any,
     geometry: PairGeometry,
@@ -150,6 +150,8 @@ def pair_energy(
         energy = interaction.cut_energy(xp.sqrt(squared), parameters, backend=backend)
         if mask is not None:
             energy = xp.where(mask, energy, xp.zeros_like(energy))
+        elif energy.ndim == 0:  # one for all pairs
+            energy = energy + xp.zeros_like(squared)
         total = total + neighbors.weight * xp.sum(energy)
     return total
 

@@ -174,6 +174,35 @@ def test_as_the_generic_sums(
     assert forces(system, system.coords, neighbors, xp=xp) is not None
 
 
+@pytest.mark.parametrize(("interactions", "cutoff", "box", "finder"), EVERY)
+def test_energies_and_virials_as_the_generic_sums(
+    on: md.Backend, array: Any, interactions: str, cutoff: str, box: str, finder: str
+) -> None:
+    """Excluded pairs are in none of them, and 1-4 pairs have parameters of their own."""
+    system = system_of(
+        array, interactions, cutoff, box, finder=AllPairs() if finder == "all pairs" else None
+    )
+    special = md.SpecialPairs(
+        atoms=[[0, 1]], interaction=LennardJones(), weight=0.5, parameters={"epsilon": 0.3}
+    )
+    with_special = system.replace(interactions=[*system.interactions, special])
+
+    def everything() -> list[Any]:
+        return [
+            on.to_numpy(function(each))
+            for each in (system, with_special)
+            for function in (md.potential_energy, md.virial, md.pressure)
+        ]
+
+    found = everything()
+    with md.without_kernels():
+        expected = everything()
+    for one, other in zip(found, expected, strict=True):
+        assert np.isfinite(one).all()
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11 * np.abs(other).max())
+    assert abs(found[3] - found[0]) > 1e-3
+
+
 class Undefined(Growing):
     """V = k sqrt(0.5 - r)^3, which is NaN for pairs that count."""
 
@@ -200,6 +229,11 @@ def test_single_precision(on: md.Backend, array: Any) -> None:
     assert found.dtype == np.float32
     exact = on.to_numpy(md.forces(system_of(array, "several")))
     np.testing.assert_allclose(found, exact, rtol=0.0, atol=1e-5 * np.abs(exact).max())
+    for function in (md.potential_energy, md.virial):
+        found = on.to_numpy(function(system_of(array, "several", dtype="float32")))
+        assert found.dtype == np.float32
+        exact = on.to_numpy(function(system_of(array, "several")))
+        np.testing.assert_allclose(found, exact, rtol=0.0, atol=1e-5 * np.abs(exact).max())
 
 
 def test_forces_can_be_differentiated_again(on: md.Backend, array: Any) -> None:

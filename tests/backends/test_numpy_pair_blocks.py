@@ -13,7 +13,7 @@ import pytest
 import xpmd as md
 from xpmd.closed_form import has_closed_form
 from xpmd.force_derivatives import force_jvp, force_vjp
-from xpmd.force_field import pair_forces, total_forces
+from xpmd.force_field import pair_energy, pair_forces, pair_virial, total_forces
 from xpmd.leaf_map import Cotangents, LeafMap
 from xpmd.module import flatten
 from xpmd.neighbor_list import NeighborList
@@ -155,8 +155,14 @@ def test_as_the_generic_sums(interactions: str, cutoff: str, box: str) -> None:
         neighbors, xp = neighbors_of(system)
         kernel = pair_kernels.pair_forces(system, system.coords, neighbors, xp=xp)
         assert kernel is not None
+        of_energy = pair_kernels.pair_energy(system, system.coords, neighbors, xp=xp)
+        of_virial = pair_kernels.pair_virial(system, system.coords, neighbors, xp=xp)
+        assert of_energy is not None
+        assert of_virial is not None
         with md.without_kernels():
             close(kernel, pair_forces(system, system.coords, neighbors, xp=xp), "forces")
+            close(of_energy, pair_energy(system, system.coords, neighbors, xp=xp), "energy")
+            close(of_virial, pair_virial(system, system.coords, neighbors, xp=xp), "virial")
         for wanted in wanted_leaves(system):
             forces, response, found = force_vjp(system, system.coords, neighbors, w, wanted)
             with md.without_kernels():
@@ -209,6 +215,28 @@ def test_single_precision_throughout() -> None:
         if one is not None:
             assert one.dtype == np.float32, k
             close(one, other, f"leaf {k}", 1e-4)
+    for function in (md.potential_energy, md.virial, md.pressure):
+        found = function(system)
+        assert found.dtype == np.float32
+        close(found, function(exact), function.__name__, 1e-5)
+
+
+class Constant(md.PairwiseInteraction):
+    """V = k: one number for all pairs."""
+
+    k: Any
+
+    def energy(self, r: Any, *, xp: Any) -> Any:
+        return self.k
+
+
+@pytest.mark.usefixtures("blocks")
+def test_an_energy_that_all_pairs_share() -> None:
+    system = system_of(finder="all pairs").replace(interactions=[Constant(k=0.25)])
+    expected = 0.25 * (N_ATOMS * (N_ATOMS - 1) / 2 - 2)  # two pairs are excluded
+    assert float(md.potential_energy(system)) == pytest.approx(expected, rel=1e-14)
+    with md.without_kernels():
+        assert float(md.potential_energy(system)) == pytest.approx(expected, rel=1e-14)
 
 
 def test_what_nobody_wants_is_not_computed() -> None:
@@ -245,7 +273,8 @@ def test_declines_what_it_cannot_do() -> None:
         neighbors.reference,
         layout="full",
     )
-    assert pair_kernels.pair_forces(system, system.coords, full, xp=xp) is None
+    for kernel in (pair_kernels.pair_energy, pair_kernels.pair_forces, pair_kernels.pair_virial):
+        assert kernel(system, system.coords, full, xp=xp) is None
 
 
 def test_declines_what_was_captured() -> None:
@@ -272,6 +301,8 @@ def test_declines_what_was_captured() -> None:
             found = Cotangents(len(leaves))
             arguments = (system, system.coords, neighbors)
             seen.append(pair_kernels.pair_forces(*arguments, xp=xp))
+            seen.append(pair_kernels.pair_energy(*arguments, xp=xp))
+            seen.append(pair_kernels.pair_virial(*arguments, xp=xp))
             seen.append(pair_kernels.pair_force_vjp(*arguments, w, leaves, found))
             none = [None] * len(leaves)
             nothing = LeafMap(system, [False] * len(leaves))
@@ -280,7 +311,7 @@ def test_declines_what_was_captured() -> None:
         return k * k
 
     assert md.grad(loss)(np.asarray(2.0)) == 4.0
-    assert len(seen) == 6
+    assert len(seen) == 10
     assert all(each is None for each in seen)
 
 
@@ -299,6 +330,9 @@ def test_a_list_of_nothing() -> None:
     empty = neighbors.with_fields(first=neighbors.first[:0], second=neighbors.second[:0])
     empty = empty.with_fields(mask=None)
     forces = pair_kernels.pair_forces(system, system.coords, empty, xp=xp)
+    assert pair_kernels.pair_energy(system, system.coords, empty, xp=xp) == 0.0
+    virial = pair_kernels.pair_virial(system, system.coords, empty, xp=xp)
+    np.testing.assert_array_equal(virial, np.zeros((3, 3)))
     assert forces is not None
     np.testing.assert_array_equal(forces, np.zeros((3, N_ATOMS)))
 

@@ -32,7 +32,8 @@ class LennardJones(PairwiseInteraction):
 
     def energy(self, r: Array, sigma: Array, epsilon: Array, *, xp: Any) -> Array:
         ratio = sigma / r
-        sixth = ratio**6
+        square = ratio * ratio  # a power costs NumPy thirty products
+        sixth = square * square * square
         return 4.0 * epsilon * (sixth * sixth - sixth)
 
     def radial(self, r2: Array, sigma: Array, epsilon: Array, *, xp: Any) -> Iterator[Any]:
