@@ -9,15 +9,16 @@ trust the list.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from xpmd.backend import Backend
 from xpmd.closed_form import closed_factor_of
 from xpmd.component_vectors import dot
-from xpmd.leaf_map import Cotangents, LeafMap
+from xpmd.leaf_map import Cotangents, LeafMap, Part
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_list import NeighborList
 from xpmd.pair_derivatives import PairForces, PairFunction, moving_displacements
@@ -70,7 +71,7 @@ def pair_force_vjp(
     """Return forces, if wanted, and J^T w; add parameter cotangents to `found`."""
     backend, neighbors = system.backend, _trusted(neighbors)
     box = leaves.part(system.boundary, leaves.numbers.boundary)
-    if box.values or not _elementwise(_terms(system, neighbors, leaves)):
+    if not _elementwise(_terms(system, neighbors, leaves), box.values):
         return None
     xp = backend.xp(coords)
 
@@ -94,7 +95,10 @@ def pair_force_vjp(
             of_inputs += [along * each for each in others]
         h = [factor * c + 2.0 * slope * p for c, p in zip(difference, geometry.parts, strict=True)]
         along_parts = [factor * part for part in geometry.parts] if forces else []
-        return row_sums(*along_parts, *h, *of_inputs)
+        inside = leaves.part(changed.boundary, leaves.numbers.boundary)
+        raw = _differences(columns, neighbors)
+        of_box = [dot(h, each) for each in _moved_by_box(inside, raw, backend)]
+        return row_sums(*along_parts, *h, *of_inputs, *of_box)
 
     sums = _guarded_where_differentiated(summed, neighbors, (coords, w, *leaves.leaves), backend)
     n = system.boundary.dimensions
@@ -103,6 +107,8 @@ def pair_force_vjp(
     response = [next(rows) for _ in range(n)]
     for term in _terms(system, neighbors, leaves):
         term.collect([_shaped(next(rows), value) for value in term.inputs], found)
+    for place in box.places:
+        found.add(place, neighbors.weight * jnp.sum(next(rows)))
     return PairForces(of_forces, response)
 
 
@@ -197,11 +203,11 @@ def _masked(mask: Array | None, values: Array) -> Array:
     return values if mask is None else jnp.where(mask, values, 0.0)
 
 
-def _elementwise(terms: Sequence[PairFunction]) -> bool:
+def _elementwise(terms: Sequence[PairFunction], box: Sequence[Array] = ()) -> bool:
     """Return whether forward mode along each parameter is a number for each entry, and few of them."""
     if terms and terms[0].layout == "half":
         return False
-    inputs = [value for term in terms for value in term.inputs]
+    inputs = [*(value for term in terms for value in term.inputs), *box]
     return all(value.ndim in (0, 2) for value in inputs) and len(inputs) <= MOST_DIRECTIONS
 
 
@@ -233,6 +239,18 @@ def _derivatives(term: PairFunction, squared: Array, backend: Any) -> list[Array
         (f,), (df,) = backend.jvp(term, primals, directions)
         found.append(jnp.broadcast_to(df, f.shape))
     return [f, *found]
+
+
+def _moved_by_box(box: Part, raw: Sequence[Array], backend: Backend) -> Iterator[Sequence[Array]]:
+    """Yield what each wanted leaf of the box changes the shortest displacements by, by component."""
+
+    def nearest(*values: Array) -> Arrays:
+        return tuple(box.with_values(values).nearest(raw, xp=backend.xp(*values)))
+
+    for k, value in enumerate(box.values):
+        directions: list[Array | None] = [None] * len(box.values)
+        directions[k] = jnp.ones_like(value)
+        yield backend.jvp(nearest, box.values, directions)[1]
 
 
 def _shaped(row: Array, value: Array) -> Array:

@@ -203,6 +203,45 @@ def test_energies_and_virials_as_the_generic_sums(
     assert abs(found[3] - found[0]) > 1e-3
 
 
+@pytest.mark.parametrize("box", [*BOXES, "plane"])
+@pytest.mark.parametrize("wanted", ["box", "box and sigma"])
+def test_a_box_that_is_a_parameter(on: md.Backend, array: Any, box: str, wanted: str) -> None:
+    """Its cotangents are sums over the pairs that see an image, in any box."""
+    system = system_of(array, "Lennard-Jones", box="cubic" if box == "plane" else box)
+    if box == "plane":
+        system = system.replace(
+            coords=system.coords[:, :2],
+            velocities=system.velocities[:, :2],
+            boundary=md.RectangularBoundary(1.8, 2.0),
+        )
+    neighbors, _ = neighbors_of(system)
+    numbers = LeafMap(system).numbers
+    of_box = set(flatten(numbers.boundary)[0])
+    chosen = of_box | ({numbers.atoms.parameters["sigma"]} if "sigma" in wanted else set())
+    flags = [place in chosen for place in range(len(flatten(system)[0]))]
+    w = array(np.random.default_rng(6).standard_normal(system.coords.shape))
+
+    def everything() -> list[Any]:
+        def run(coords: Any) -> Any:
+            forces, response, found = force_vjp(system, coords, neighbors, w, flags)
+            return [forces, response, *(c for c in found if c is not None)]
+
+        return [on.to_numpy(each) for each in on.jit(run)(system.coords)]
+
+    found = everything()
+    with md.without_kernels():
+        expected = everything()
+    assert len(found) == len(expected) >= 2 + len(of_box)
+    for one, other in zip(found, expected, strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12 * np.abs(other).max())
+    assert max(np.abs(each).max() for each in found[2:]) > 0.1
+    leaves = LeafMap(system, flags)
+    kernel = md.plugins.get("kernel", f"pair_force_vjp_{on.name}")
+    cotangents = Cotangents(len(leaves))
+    assert kernel(system, system.coords, neighbors, w, leaves, cotangents) is not None
+
+
 class Undefined(Growing):
     """V = k sqrt(0.5 - r)^3, which is NaN for pairs that count."""
 
