@@ -9,7 +9,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-_LIBRARIES = ("xpmd", "numpy", "jax", "jaxlib", "torch", "cupy", "scipy", "vesin")
+_LIBRARIES = ("xpmd", "numpy", "jax", "jaxlib", "torch", "cupy", "scipy", "vesin", "numba")
 
 
 def processor() -> str:

@@ -23,7 +23,8 @@ from xpmd_neighbors.cell_candidates import near, pairs_in_blocks, squared_limit
 from xpmd_neighbors.cell_grid import Grid, sort_into_cells
 from xpmd_neighbors.cell_rows import listed_rows
 from xpmd_neighbors.distance import lists_exactly
-from xpmd_neighbors.host_pairs import host_pairs, most_entries
+from xpmd_neighbors.host_lists import most_entries
+from xpmd_neighbors.host_pairs import host_pairs
 from xpmd_neighbors.row_packing import rounded_width
 
 Array = Any

@@ -18,24 +18,19 @@ from xpmd.neighbor_finder import (
     require_mendable,
 )
 from xpmd.neighbor_list import NeighborList, bucketed, roomier, wasteful
-from xpmd_neighbors.host_pairs import (
-    METHODS,
-    host_pairs,
-    most_entries,
-    pairs_padded,
-    rows_padded,
-)
+from xpmd_neighbors.host_lists import most_entries, pairs_padded, rows_padded
+from xpmd_neighbors.host_pairs import METHODS, host_pairs
 
 Array = Any
 
 
 class DistanceNeighborFinder(CutoffNeighborFinder):
-    """List pairs up to a cutoff, searched on the host by vesin, SciPy or NumPy.
+    """List pairs up to a cutoff, searched on the host by numba, vesin, SciPy or NumPy.
 
     Args:
         cutoff, every, capacity: see `md.CutoffNeighborFinder`.
-        method: "vesin" (any cell), "scipy" (right angles) or "numpy" (all distances); the first that
-            is installed and fits if left out.
+        method: "numba" (a box at least three cutoffs wide), "vesin" (any cell), "scipy" (right angles)
+            or "numpy" (all distances); the first that is installed, fits and pays if left out.
     """
 
     method: str | None = static(default=None)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from xpmd.boundary import Boundary
+from xpmd_neighbors.host_lists import host_order
 
 Array = Any
+
+#: Fewest atoms for which numba is loaded unasked. That takes 0.5 s, and once 4 s to compile; a list of
+#: 4000 atoms of a liquid takes 5 ms then and 22 ms by vesin, so that it pays in 30 lists.
+FEWEST_COMPILED = 4000
 
 #: A length in nm that no rounding sees and that is a normal number.
 _SMALLEST = 1e-200
@@ -38,13 +44,6 @@ def host_pairs(
     Raises:
         ValueError: the method is not installed or does not fit.
     """
-    if method is None:
-        method = next(name for name in METHODS if _fits(name, boundary, cutoff))
-    elif not _fits(method, boundary, cutoff):
-        raise ValueError(
-            f"`method` = {method!r} is not installed or does not fit {type(boundary).__name__} with a "
-            f"list cutoff of {cutoff} nm."
-        )
     coords = np.asarray(coords)
     # Not `finfo`: called by a program of JAX, NumPy 1.26 warns of a smallest number that is zero there.
     rounding = float(np.spacing(np.ones((), coords.dtype)))
@@ -53,25 +52,51 @@ def host_pairs(
     lost = len(there) < len(coords)
     if lost:
         coords = coords[there]
+    sizes = [width for width in boundary.widths() if np.isfinite(width)]
+    reach = cutoff + 8 * rounding * max(np.abs(coords).max(initial=0.0), *sizes, 0.0)
+    if method is None:
+        method = _fastest(boundary, reach, len(coords))
+    elif not _fits(method, boundary, cutoff):
+        raise ValueError(
+            f"`method` = {method!r} is not installed or does not fit {type(boundary).__name__} with a "
+            f"list cutoff of {cutoff} nm."
+        )
     if len(coords) < 2:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    sizes = [np.abs(coords).max(), *(width for width in boundary.widths() if np.isfinite(width))]
-    first, second = METHODS[method](coords, boundary, cutoff + 8 * rounding * max(sizes))
+    low, high = METHODS[method](coords, boundary, reach)
+    if method not in IN_ORDER:
+        low, high = _in_order(low, high)
     if lost:
-        first, second = there[first], there[second]
-    low, high = np.minimum(first, second), np.maximum(first, second)
-    kept = low < high
+        low, high = there[low], there[high]
     if excluded is not None and excluded.size:
-        kept &= ~(np.asarray(excluded)[low] == high[:, None]).any(axis=1)
-    low, high = low[kept], high[kept]
-    # The order in which threads find pairs is not always the same; sums should be.
-    order = _sorted_order(high)
-    order = order[_sorted_order(low[order])]
+        kept = ~(np.asarray(excluded)[low] == high[:, None]).any(axis=1)
+        low, high = low[kept], high[kept]
+    return low, high
+
+
+def _in_order(first: Array, second: Array) -> tuple[Array, Array]:
+    """Return each pair once, first < second, sorted.
+
+    The order in which threads find pairs is not always the same; sums should be.
+    """
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    apart = low < high
+    if not apart.all():
+        low, high = low[apart], high[apart]
+    order = host_order(high)
+    order = order[host_order(low[order])]
     low, high = low[order], high[order]
     # Where the cutoff is over half the box several images of an atom are within it.
     again = np.zeros(len(low), dtype=bool)
     again[1:] = (low[1:] == low[:-1]) & (high[1:] == high[:-1])
     return (low[~again], high[~again]) if again.any() else (low, high)
+
+
+def _fastest(boundary: Boundary, cutoff: float, n_atoms: int) -> str:
+    """Return the fastest method that is installed and fits."""
+    compiled = n_atoms >= FEWEST_COMPILED or "xpmd_neighbors.compiled_search" in sys.modules
+    fitting = (name for name in METHODS if _fits(name, boundary, cutoff))
+    return next(name for name in fitting if compiled or name != "numba")
 
 
 def _fits(method: str, boundary: Boundary, cutoff: float) -> bool:
@@ -83,12 +108,21 @@ def _fits(method: str, boundary: Boundary, cutoff: float) -> bool:
     if method == "vesin":
         # vesin knows a whole cell or none.
         return boundary.dimensions == 3 and (all(boundary.periodic) or not any(boundary.periodic))
+    if method == "numba":
+        # No cell is seen twice, and no image but the shortest is near.
+        return boundary.dimensions <= 3 and 3.01 * cutoff <= min(boundary.widths())
     if cutoff > 0.499 * min(boundary.widths()):
         return False
     vectors = boundary.cell_vectors()
     return vectors is None or all(
         value == 0.0 for a, row in enumerate(vectors) for b, value in enumerate(row) if a != b
     )
+
+
+def _by_numba(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array, Array]:
+    from xpmd_neighbors.compiled_cells import cell_pairs
+
+    return cell_pairs(coords, boundary, cutoff)
 
 
 def _by_vesin(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array, Array]:
@@ -141,64 +175,13 @@ def _by_numpy(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array, 
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
+#: From the fastest to what is always there.
 METHODS: dict[str, Callable[[Array, Boundary, float], tuple[Array, Array]]] = {
+    "numba": _by_numba,
     "vesin": _by_vesin,
     "scipy": _by_scipy,
     "numpy": _by_numpy,
 }
 
-
-def most_entries(first: Array, second: Array, n_atoms: int, *, full: bool) -> int:
-    """Return the capacity a list of these pairs needs."""
-    if not full:
-        return len(first)
-    counts = np.bincount(first, minlength=n_atoms) + np.bincount(second, minlength=n_atoms)
-    return int(counts.max(initial=0))
-
-
-def pairs_padded(
-    first: Array, second: Array, capacity: int
-) -> tuple[Array, Array, Array, Array, Array]:
-    """Return first, second, mask, count and overflow of pairs in arrays of a fixed capacity."""
-    count, kept = len(first), min(len(first), capacity)
-    firsts, seconds = np.zeros(capacity, dtype=np.int64), np.zeros(capacity, dtype=np.int64)
-    firsts[:kept], seconds[:kept] = first[:kept], second[:kept]
-    mask = np.arange(capacity) < kept
-    return firsts, seconds, mask, np.asarray(count), np.asarray(count > capacity)
-
-
-def rows_padded(
-    first: Array, second: Array, n_atoms: int, capacity: int
-) -> tuple[Array, Array, Array, Array]:
-    """Return the neighbors of each atom `(n, capacity)`, mask, count and overflow.
-
-    Args:
-        first, second: pairs, each once, sorted.
-    """
-    below, above = np.bincount(second, minlength=n_atoms), np.bincount(first, minlength=n_atoms)
-    seconds = np.zeros((n_atoms, capacity), dtype=np.int32)
-    order = _sorted_order(second)
-    for rows, partners, number, offset in (
-        (second[order], first[order], below, np.zeros_like(below)),
-        (first, second, above, below),
-    ):
-        places = np.arange(len(rows)) - (np.cumsum(number) - number - offset)[rows]
-        fits = places < capacity
-        if not fits.all():
-            rows, partners, places = rows[fits], partners[fits], places[fits]
-        seconds[rows, places] = partners
-    needed = below + above
-    mask = np.arange(capacity) < needed[:, None]
-    count = int(needed.max(initial=0))
-    return seconds, mask, np.asarray(count), np.asarray(count > capacity)
-
-
-def _sorted_order(numbers: Array) -> Array:
-    """Return the stable order that sorts whole numbers, 16 bits at a time: NumPy sorts those in O(n)."""
-    order = np.arange(len(numbers))
-    largest, shift = int(numbers.max(initial=0)), 0
-    while largest >> shift:
-        digits = ((numbers >> shift) & 0xFFFF).astype(np.uint16)
-        order = order[np.argsort(digits[order], kind="stable")]
-        shift += 16
-    return order
+#: Methods that return each pair once, first < second, sorted.
+IN_ORDER = ("numba",)

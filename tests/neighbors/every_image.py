@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import xpmd as md
+from backends_in_turn import installed
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_upkeep import build_neighbors, plan_neighbors
 from xpmd_neighbors import AllPairs, CellListNeighborFinder, DistanceNeighborFinder
@@ -214,6 +215,8 @@ def finders(cutoff: float, box: Box) -> dict[str, md.NeighborFinder]:
         "cells": CellListNeighborFinder(cutoff=cutoff),
     }
     whole = box.periodic.all() or not box.periodic.any()
+    if installed("numba") and 3.01 * cutoff <= min(box.boundary.widths()):
+        known["numba"] = DistanceNeighborFinder(cutoff=cutoff, method="numba")
     if len(box.vectors) == 3 and whole:
         known["vesin"] = DistanceNeighborFinder(cutoff=cutoff, method="vesin")
     if (

@@ -13,7 +13,7 @@ from neighbors.every_image import BOXES, pair_distances
 from xpmd.strain import strain_size, strained
 from xpmd_neighbors.cell_axes import CELLS_AN_ATOM, most_cells
 from xpmd_neighbors.cell_order import sorted_order
-from xpmd_neighbors.host_pairs import rows_padded
+from xpmd_neighbors.host_lists import rows_padded
 from xpmd_neighbors.row_packing import MOST_BITS, WIDTH_STEP, packed, rounded_width, word_bits
 
 

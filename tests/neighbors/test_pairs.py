@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import xpmd as md
+from backends_in_turn import installed
 from neighbors.every_image import (
     BOXES,
     GROUPS,
@@ -36,6 +37,7 @@ EVERY = [
     for group, boxes in GROUPS.items()
     for name in finders(CUTOFF, next(iter(boxes.values())))
 ]
+COMPILED = pytest.mark.skipif(not installed("numba"), reason="numba is not installed")
 #: Distances are compared up to the rounding of coordinates some tens of boxes from the origin.
 ROUNDING = {"float32": 3e-5, "float64": 1e-12}
 
@@ -109,6 +111,8 @@ def test_pairs_within_the_cutoff(on: md.Backend, group: str, finder: str) -> Non
         ("closed", "cells"),
         ("closed", "vesin"),
         ("tilted", "vesin"),
+        pytest.param("tilted", "numba", marks=COMPILED),
+        pytest.param("strip", "numba", marks=COMPILED),
         ("rectangle", "scipy"),
         ("tilted", "numpy"),
         ("plane", "scipy"),
@@ -191,7 +195,9 @@ def test_a_list_cutoff_over_the_whole_box(on: md.Backend, finder: str) -> None:
         hold(seen, distances, 2.2, ROUNDING["float64"], f"{finder}: {what}")
 
 
-@pytest.mark.parametrize("finder", ["vesin", "scipy", "numpy", "cells"])
+@pytest.mark.parametrize(
+    "finder", [pytest.param("numba", marks=COMPILED), "vesin", "scipy", "numpy", "cells"]
+)
 def test_an_atom_that_is_nowhere_has_no_neighbors(on: md.Backend, finder: str) -> None:
     """The others keep theirs; that numbers have stopped being finite is for the driver to say."""
     box = BOXES["cube"]
@@ -225,6 +231,7 @@ def test_an_atom_that_is_nowhere_has_no_neighbors(on: md.Backend, finder: str) -
         ("rectangle", "vesin"),
         ("tilted", "scipy"),
         ("two cells", "scipy"),
+        ("unequal sides", "numba"),
     ],
 )
 def test_a_method_that_does_not_fit(box: str, method: str) -> None:
