@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -95,8 +97,19 @@ def _in_order(first: Array, second: Array) -> tuple[Array, Array]:
 def _fastest(boundary: Boundary, cutoff: float, n_atoms: int) -> str:
     """Return the fastest method that is installed and fits."""
     compiled = n_atoms >= FEWEST_COMPILED or "xpmd_neighbors.compiled_search" in sys.modules
-    fitting = (name for name in METHODS if _fits(name, boundary, cutoff))
-    return next(name for name in fitting if compiled or name != "numba")
+    if compiled and _fits("numba", boundary, cutoff) and _loads_numba():
+        return "numba"
+    return next(name for name in METHODS if name != "numba" and _fits(name, boundary, cutoff))
+
+
+@functools.cache
+def _loads_numba() -> bool:
+    """Return whether numba, which is installed, can be used: it refuses a NumPy newer than itself."""
+    try:
+        importlib.import_module("numba")
+    except ImportError:
+        return False
+    return True
 
 
 def _fits(method: str, boundary: Boundary, cutoff: float) -> bool:

@@ -98,6 +98,23 @@ def test_numba_is_loaded_for_many_atoms_only(monkeypatch: pytest.MonkeyPatch) ->
     assert used[3] != "numba"
 
 
+def test_a_numba_that_refuses_its_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is installed all the same; lists are searched by others then."""
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setattr(searches.importlib.util, "find_spec", lambda name: True)
+    searches._loads_numba.cache_clear()
+    monkeypatch.delitem(sys.modules, "xpmd_neighbors.compiled_cells", raising=False)
+    monkeypatch.setitem(searches.METHODS, "numba", None)
+    axis = np.arange(16) * 0.3125
+    coords = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
+    try:
+        first, _ = host_pairs(coords, md.CubicBoundary(5.0), 0.32)
+    finally:
+        searches._loads_numba.cache_clear()
+    assert len(coords) >= searches.FEWEST_COMPILED
+    assert len(first) == 3 * len(coords)
+
+
 def test_without_a_place_for_what_was_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
