@@ -25,6 +25,11 @@ class TorchBackend(Backend):
 
     availability = staticmethod(arrays.availability)
 
+    def compiled(self) -> Backend:
+        from xpmd_torch.compiled_backend import compiled_backend
+
+        return compiled_backend()
+
     def xp(self, *xs: Array) -> Any:
         return arrays.raw_namespace()
 

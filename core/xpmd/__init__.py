@@ -9,6 +9,7 @@ from xpmd.atoms import Atoms
 from xpmd.backend import Backend, Capabilities, backend, backend_of
 from xpmd.boundary import Boundary
 from xpmd.check_gradient import GradientRow, GradientTable, check_gradient
+from xpmd.compiling import compiled
 from xpmd.coupling import Coupling
 from xpmd.cutoffs import (
     CubicSplineCutoff,

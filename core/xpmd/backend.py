@@ -32,6 +32,8 @@ class Capabilities:
         in_place: arrays may be written to.
         deterministic_index_add: `index_add` repeats bit for bit, on the CPU if it has one.
         pair_layout: "half" lists each pair once, "full" lists it from both ends, for gathers only.
+        lists_on_host: rows of neighbors are found by the host, and their entries of the same place
+            follow one another in memory.
         index_dtype: type of integers that index fastest.
         devices: kinds of device it can use.
     """
@@ -42,6 +44,7 @@ class Capabilities:
     in_place: bool = True
     deterministic_index_add: bool = True
     pair_layout: Literal["half", "full"] = "half"
+    lists_on_host: bool = False
     index_dtype: str = "int64"
     devices: tuple[str, ...] = ("cpu",)
 
@@ -147,6 +150,10 @@ class Backend(ABC):
         return
 
     # -- control flow ---------------------------------------------------------------------------
+
+    def compiled(self) -> Backend:
+        """Return the backend for the same arrays that compiles what a simulation does, itself if none."""
+        return self
 
     def jit(self, function: Callable[..., Any], *, exact: bool = False) -> Callable[..., Any]:
         """Return the function compiled, where the library does that.
@@ -305,6 +312,13 @@ class Backend(ABC):
             self.asarray(result, dtype=dtype, device=device)
             for result, (_, dtype) in zip(results, like, strict=True)
         )
+
+    def outside(self, function: Callable[..., Arrays], *arrays: Array) -> Arrays:
+        """Return what a function of arrays gives; no gradient passes.
+
+        A library that compiles only what is worth it may run it as it stands, between compiled parts.
+        """
+        return function(*arrays)
 
     # -- derivatives ----------------------------------------------------------------------------
 

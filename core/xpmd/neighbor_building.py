@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from typing import Any
 
 from xpmd.backend import Backend
@@ -21,11 +22,20 @@ def built(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborLis
     """
     leaves, spec = flatten(parts)
     arrays = (coords, *leaves)
+    build, compiled, structure = _builder(backend, spec, plan, coords.shape[0], KERNELS.get())
     if backend.capabilities.jit and not any(backend.is_traced(array) for array in arrays):
-        build, structure = _compiled(backend, spec, plan, coords.shape[0], KERNELS.get())
-        found = build(*arrays)
-        return unflatten(structure[-1], found)  # type: ignore[no-any-return]
-    return _build(backend, parts, coords, plan)
+        found = compiled(*arrays)
+    else:
+        found = backend.outside(build, *arrays)
+    return unflatten(structure[-1], found)  # type: ignore[no-any-return]
+
+
+def _flat(
+    backend: Backend, spec: Any, plan: Any, structure: deque[Any], coords: Array, *leaves: Array
+) -> tuple[Array, ...]:
+    found, list_spec = flatten(_build(backend, unflatten(spec, leaves), coords, plan))
+    structure.append(list_spec)
+    return tuple(found)
 
 
 def _build(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborList:
@@ -36,15 +46,13 @@ def _build(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborLi
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(
+def _builder(
     backend: Backend, spec: Any, plan: Any, n_atoms: int, kernels: bool
-) -> tuple[Any, list[Any]]:
-    """Return a compiled function from arrays to those of the list, and where its structure is put."""
-    structure: list[Any] = []
+) -> tuple[Any, Any, deque[Any]]:
+    """Return a function from arrays to those of the list, as it is and compiled, and their structure.
 
-    def build(coords: Array, *leaves: Array) -> tuple[Array, ...]:
-        found, list_spec = flatten(_build(backend, unflatten(spec, leaves), coords, plan))
-        structure.append(list_spec)
-        return tuple(found)
-
-    return backend.jit(build), structure
+    The structure is known when the function has run or has been traced once.
+    """
+    structure: deque[Any] = deque(maxlen=1)
+    build = functools.partial(_flat, backend, spec, plan, structure)
+    return build, backend.jit(build), structure

@@ -10,6 +10,7 @@ from typing import Any
 
 from xpmd.array_search import is_float_array
 from xpmd.backend import Backend, backend_of
+from xpmd.compiling import COMPILED
 from xpmd.concrete import require_whole
 from xpmd.entry import Entrance
 from xpmd.errors import BackendError
@@ -92,7 +93,10 @@ def simulate(
             "give it to md.value_and_grad. simulate takes strategies along a trajectory, such as "
             "'reverse'."
         )
-    leaves, spec = flatten((system, simulator))
+    moving = system
+    if COMPILED.get():
+        moving = system.with_fields(backend=backend.compiled())
+    leaves, spec = flatten((moving, simulator))
     intervals = [each.every for each in observe.values()] + [r.every for r in shown]
     interval = math.gcd(*intervals) if intervals else None
     n_streams = 1 + len(simulator.couplings)
@@ -101,7 +105,7 @@ def simulate(
     else:
         keys = backend.asarray(stream_keys(seed, n_streams), dtype="int32", device=entrance.device)
     trajectory = Trajectory(
-        backend=backend,
+        backend=moving.backend,
         spec=spec,
         shapes=(system.n_atoms, *((tuple(x.shape), backend.dtype_name(x)) for x in leaves)),
         n_steps=int(n_steps),
@@ -110,7 +114,7 @@ def simulate(
         keep_records=bool(observe),
         watch=Watch(shown),
         strategy=_for_run(strategy, system, int(n_steps)),
-        find_plan=functools.cache(lambda: plan_neighbors(system, system.coords)),
+        find_plan=functools.cache(lambda: plan_neighbors(moving, moving.coords)),
         ensemble=strategy if isinstance(strategy, EnsembleStrategy) else None,
     )
     run = trajectory.primal

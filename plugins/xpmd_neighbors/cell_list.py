@@ -22,7 +22,7 @@ from xpmd_neighbors.cell_axes import most_cells
 from xpmd_neighbors.cell_candidates import near, pairs_in_blocks, squared_limit
 from xpmd_neighbors.cell_grid import Grid, sort_into_cells
 from xpmd_neighbors.cell_rows import listed_rows
-from xpmd_neighbors.distance import lists_exactly
+from xpmd_neighbors.distance import listed_on_host, lists_exactly
 from xpmd_neighbors.host_lists import most_entries
 from xpmd_neighbors.host_pairs import host_pairs
 from xpmd_neighbors.row_packing import rounded_width
@@ -103,6 +103,8 @@ class CellListNeighborFinder(CutoffNeighborFinder):
             return dense_pairs(coords, boundary, self.cutoff, exclusions, backend=backend, xp=xp)
         if coords.shape[0] < 2:
             return all_pairs(coords, exclusions, backend=backend, xp=xp)
+        if backend.capabilities.lists_on_host:
+            return self._listed_on_host(coords, boundary, exclusions, plan, backend, xp)
         full = backend.capabilities.pair_layout == "full"
         cells = self._cells(coords, boundary, xp) if plan == EXACT else plan.cells
         width = None if plan == EXACT else plan.width
@@ -115,6 +117,25 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         if full:
             return self._rows(grid, boundary, exclusions, plan, coords, backend, xp)
         return self._padded(grid, boundary, exclusions, plan, coords, backend, xp)
+
+    def _listed_on_host(
+        self,
+        coords: Array,
+        boundary: Boundary,
+        exclusions: Exclusions | None,
+        plan: CellPlan,
+        backend: Backend,
+        xp: Any,
+    ) -> NeighborList:
+        """Return the list by the host's own search, which needs no width."""
+
+        def search(known: Any, cell: Boundary, excluded: Any) -> tuple[Any, Any]:
+            return host_pairs(known, cell, self.cutoff, excluded)
+
+        found = listed_on_host(
+            search, coords, boundary, exclusions, plan.capacity, backend=backend, xp=xp
+        )
+        return found.with_fields(count=xp.stack([found.count, xp.zeros_like(found.count)]))
 
     def _cells(self, coords: Array, boundary: Boundary, xp: Any) -> tuple[int, ...]:
         """Return how many cells cover known coordinates."""

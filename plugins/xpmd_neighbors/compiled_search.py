@@ -177,3 +177,27 @@ def _by_first(met: Array, begins: Array, ends: Array) -> tuple[Array, Array]:
             second[following[other]] = atom
             following[other] += 1
     return first, second
+
+
+@_compiled
+def filled_rows(first: Array, second: Array, rows: Array, mask: Array) -> int:
+    """Fill rows of neighbors from pairs, each once, sorted; return how many the longest row has to hold.
+
+    Args:
+        rows: neighbors of each atom `(n, capacity)`; what finds no room is left out.
+        mask: which entries count, all false.
+    """
+    n_atoms, capacity = rows.shape
+    count = np.zeros(n_atoms, dtype=np.int64)
+    # Those below an atom come first, so that rows are sorted.
+    for own, others in ((second, first), (first, second)):
+        for k in range(len(own)):
+            place = count[own[k]]
+            if place < capacity:
+                rows[own[k], place] = others[k]
+                mask[own[k], place] = True
+            count[own[k]] = place + 1
+    longest = 0
+    for number in count:
+        longest = max(longest, number)
+    return longest

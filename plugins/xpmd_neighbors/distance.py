@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -77,35 +78,57 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
     ) -> NeighborList:
         if lists_densely(int(coords.shape[0]), backend):
             return dense_pairs(coords, boundary, self.cutoff, exclusions, backend=backend, xp=xp)
-        box, box_spec = flatten(boundary)
-        extra = () if exclusions is None else (exclusions.partners,)
-        n_atoms, kind = int(coords.shape[0]), backend.capabilities.index_dtype
-        full = backend.capabilities.pair_layout == "full"
-
-        def search(known: Any, *rest: Any) -> tuple[Any, ...]:
-            cell = unflatten(box_spec, rest[: len(box)])
-            first, second = self._pairs(known, cell, rest[-1] if extra else None)
-            if plan == EXACT:
-                return first, second, np.asarray(len(first)), np.asarray(False)
-            if full:
-                return rows_padded(first, second, n_atoms, plan)
-            return pairs_padded(first, second, plan)
-
-        shape: Any = None if plan == EXACT else (n_atoms, plan) if full else (plan,)
-        like = [(shape, kind)] if full else [(shape, kind), (shape, kind)]
-        if plan != EXACT:
-            like.append((shape, "bool"))
-        like += [((), "int32"), ((), "bool")]
-        *found, count, overflow = backend.host_call(search, like, coords, *box, *extra)
-        mask = None if plan == EXACT else found.pop()
-        if full:
-            none = xp.reshape(found[0], (-1,))[:0]
-            return NeighborList(none, found[0], mask, count, overflow, coords, layout="full")
-        first, second = found
-        return NeighborList(first, second, mask, count, overflow, coords, layout="half")
+        return listed_on_host(
+            self._pairs, coords, boundary, exclusions, plan, backend=backend, xp=xp
+        )
 
     def _pairs(self, coords: Any, boundary: Boundary, excluded: Any) -> tuple[Any, Any]:
         return host_pairs(coords, boundary, self.cutoff, excluded, method=self.method)
+
+
+def listed_on_host(
+    search_pairs: Callable[[Any, Boundary, Any], tuple[Any, Any]],
+    coords: Array,
+    boundary: Boundary,
+    exclusions: Exclusions | None,
+    plan: int | str,
+    *,
+    backend: Backend,
+    xp: Any,
+) -> NeighborList:
+    """Return a list of the pairs that a search on the host finds.
+
+    Args:
+        search_pairs: first and second atoms of pairs, each once, sorted, from NumPy's coordinates, the
+            boundary and the excluded partners of each atom or `None`.
+        plan: room in the list, or `EXACT`.
+    """
+    box, box_spec = flatten(boundary)
+    extra = () if exclusions is None else (exclusions.partners,)
+    n_atoms, kind = int(coords.shape[0]), backend.capabilities.index_dtype
+    full = backend.capabilities.pair_layout == "full"
+    by_column = backend.capabilities.lists_on_host
+
+    def search(known: Any, *rest: Any) -> tuple[Any, ...]:
+        cell = unflatten(box_spec, rest[: len(box)])
+        first, second = search_pairs(known, cell, rest[-1] if extra else None)
+        if plan == EXACT:
+            return first, second, np.asarray(len(first)), np.asarray(False)
+        if full:
+            return rows_padded(first, second, n_atoms, plan, by_column=by_column)
+        return pairs_padded(first, second, plan)
+
+    shape: Any = None if plan == EXACT else (n_atoms, plan) if full else (plan,)
+    like = [(shape, kind)] if full else [(shape, kind), (shape, kind)]
+    if plan != EXACT:
+        like.append((shape, "bool"))
+    like += [((), "int32"), ((), "bool")]
+    *found, count, overflow = backend.host_call(search, like, coords, *box, *extra)
+    mask = None if plan == EXACT else found.pop()
+    if full:
+        return NeighborList(found[0][:0, 0], found[0], mask, count, overflow, coords, layout="full")
+    first, second = found
+    return NeighborList(first, second, mask, count, overflow, coords, layout="half")
 
 
 def lists_exactly(backend: Backend) -> bool:

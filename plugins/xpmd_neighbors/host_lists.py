@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 
 Array = Any
+
+#: The module whose search is compiled; where it is loaded, so is what fills rows.
+COMPILED_SEARCH = "xpmd_neighbors.compiled_search"
 
 
 def most_entries(first: Array, second: Array, n_atoms: int, *, full: bool) -> int:
@@ -29,18 +33,28 @@ def pairs_padded(
 
 
 def rows_padded(
-    first: Array, second: Array, n_atoms: int, capacity: int
+    first: Array, second: Array, n_atoms: int, capacity: int, *, by_column: bool = False
 ) -> tuple[Array, Array, Array, Array]:
     """Return the neighbors of each atom `(n, capacity)`, mask, count and overflow.
 
     Args:
         first, second: pairs, each once, sorted.
+        by_column: have entries of the same place in their rows, rather than those of a row, follow one
+            another in memory.
     """
+    order: Any = "F" if by_column else "C"
+    if COMPILED_SEARCH in sys.modules:
+        from xpmd_neighbors.compiled_search import filled_rows
+
+        seconds = np.zeros((n_atoms, capacity), dtype=np.int64, order=order)
+        mask = np.zeros((n_atoms, capacity), dtype=np.bool_, order=order)
+        count = filled_rows(first, second, seconds, mask)
+        return seconds, mask, np.asarray(count), np.asarray(count > capacity)
     below, above = np.bincount(second, minlength=n_atoms), np.bincount(first, minlength=n_atoms)
-    seconds = np.zeros((n_atoms, capacity), dtype=np.int32)
-    order = host_order(second)
+    seconds = np.zeros((n_atoms, capacity), dtype=np.int64, order=order)
+    by_second = host_order(second)
     for rows, partners, number, offset in (
-        (second[order], first[order], below, np.zeros_like(below)),
+        (second[by_second], first[by_second], below, np.zeros_like(below)),
         (first, second, above, below),
     ):
         places = np.arange(len(rows)) - (np.cumsum(number) - number - offset)[rows]
@@ -49,7 +63,7 @@ def rows_padded(
             rows, partners, places = rows[fits], partners[fits], places[fits]
         seconds[rows, places] = partners
     needed = below + above
-    mask = np.arange(capacity) < needed[:, None]
+    mask = np.asarray(np.arange(capacity) < needed[:, None], order=order)
     count = int(needed.max(initial=0))
     return seconds, mask, np.asarray(count), np.asarray(count > capacity)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xpmd.boundary import Boundary
-from xpmd_neighbors.host_lists import host_order
+from xpmd_neighbors.host_lists import COMPILED_SEARCH, host_order
 
 Array = Any
 
@@ -96,7 +96,7 @@ def _in_order(first: Array, second: Array) -> tuple[Array, Array]:
 
 def _fastest(boundary: Boundary, cutoff: float, n_atoms: int) -> str:
     """Return the fastest method that is installed and fits."""
-    compiled = n_atoms >= FEWEST_COMPILED or "xpmd_neighbors.compiled_search" in sys.modules
+    compiled = n_atoms >= FEWEST_COMPILED or COMPILED_SEARCH in sys.modules
     if compiled and _fits("numba", boundary, cutoff) and _loads_numba():
         return "numba"
     return next(name for name in METHODS if name != "numba" and _fits(name, boundary, cutoff))

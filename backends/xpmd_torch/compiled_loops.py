@@ -1,0 +1,205 @@
+"""Loops whose bodies PyTorch's compiler has compiled; the host counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import optree
+import torch
+
+from xpmd_torch.traced_parts import Part, Script, Trace, UntraceableError, traced_part
+
+Array = Any
+Arrays = tuple[Any, ...]
+
+
+class CompiledFunction:
+    """A function whose loops are compiled when they are met."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.bodies: dict[Any, Body | None] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        leaves, spec = optree.tree_flatten(arguments)
+        if _running.get() is not None or any(_is_followed(leaf) for leaf in leaves):
+            with running(None):
+                return self.function(*arguments)
+        with running(Running(self, leaves, spec)):
+            return self.function(*arguments)
+
+
+def _is_followed(leaf: Any) -> bool:
+    return isinstance(leaf, torch.Tensor) and (
+        (torch.is_grad_enabled() and leaf.requires_grad) or not _is_plain(leaf)
+    )
+
+
+def _is_plain(leaf: Array) -> bool:
+    return type(leaf) in (
+        torch.Tensor,
+        torch.nn.Parameter,
+    ) and not torch._C._functorch.is_functorch_wrapped_tensor(leaf)
+
+
+class Running:
+    """One call of a compiled function: where it is in its loops."""
+
+    def __init__(self, function: CompiledFunction, leaves: Sequence[Any], spec: Any) -> None:
+        self.function, self.spec = function, spec
+        self.leaves = [
+            torch.tensor(leaf, dtype=torch.int32) if type(leaf) is int else leaf for leaf in leaves
+        ]
+        self.key = (spec, tuple(_kind(leaf) for leaf in self.leaves))
+        self.path: tuple[int, ...] = ()
+        self.count = 0
+        self.numbers: tuple[int, ...] = ()
+
+    def next_path(self) -> tuple[int, ...]:
+        """Return the path of the next loop."""
+        self.count += 1
+        return (*self.path, self.count - 1)
+
+    @contextmanager
+    def within(self, path: tuple[int, ...], number: int) -> Iterator[None]:
+        """Be in the body of a loop."""
+        held = self.path, self.count, self.numbers
+        self.path, self.count, self.numbers = path, 0, (*self.numbers, number)
+        try:
+            yield
+        finally:
+            self.path, self.count, self.numbers = held
+
+    def body(self, path: tuple[int, ...], carry: Arrays) -> Body | None:
+        """Return the compiled body of a loop, `None` if it cannot be compiled."""
+        key = (self.key, path, tuple(_kind(part) for part in carry))
+        bodies = self.function.bodies
+        if key not in bodies:
+            bodies[key] = Body(self, path, carry)
+            try:
+                bodies[key].part(self.inputs(0, carry), ())
+            except UntraceableError:
+                bodies[key] = None
+        return bodies[key]
+
+    def inputs(self, k: Any, carry: Arrays) -> list[Array]:
+        """Return what the parts of a body read."""
+        numbers = [torch.tensor(n, dtype=torch.int32) for n in (*self.numbers, k)]
+        tensors = [leaf for leaf in self.leaves if isinstance(leaf, torch.Tensor)]
+        return [*tensors, *numbers, *carry]
+
+
+_running: ContextVar[Running | None] = ContextVar("_running", default=None)
+
+
+def current_run() -> Running | None:
+    """Return the call whose loops are being compiled, `None` if there is none."""
+    return _running.get()
+
+
+@contextmanager
+def running(run: Running | None) -> Iterator[None]:
+    """Have loops belong to a call."""
+    token = _running.set(run)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+def _kind(leaf: Any) -> Any:
+    if isinstance(leaf, torch.Tensor):
+        return (tuple(leaf.shape), leaf.dtype, leaf.device)
+    return leaf
+
+
+class Body:
+    """The body of a loop, part by part."""
+
+    def __init__(self, run: Running, path: tuple[int, ...], carry: Arrays) -> None:
+        self.function, self.spec, self.path = run.function.function, run.spec, path
+        self.still = [None if isinstance(leaf, torch.Tensor) else (leaf,) for leaf in run.leaves]
+        self.n_tensors = sum(each is None for each in self.still)
+        self.n_carry = len(carry)
+        self.first_number = self.n_tensors
+        self.k_place = self.n_tensors + len(path) - 1
+        self._parts: dict[Script, Part] = {}
+
+    def part(self, values: Sequence[Array], script: Script, sizes: Sequence[int] = ()) -> Part:
+        """Return the part after some places, compiled on first use.
+
+        Args:
+            values: inputs, then what is known at those places.
+            sizes: how many arrays are known at each of them.
+        """
+        found = self._parts.get(script)
+        if found is None:
+            found = self._parts[script] = self._traced(values, script, tuple(sizes))
+        return found
+
+    def _traced(self, values: Sequence[Array], script: Script, sizes: tuple[int, ...]) -> Part:
+        start = self.k_place + 1
+
+        def trace(*inputs: Array) -> Trace:
+            carry, place = tuple(inputs[start : start + self.n_carry]), start + self.n_carry
+            given = []
+            for size in sizes:
+                given.append(tuple(inputs[place : place + size]))
+                place += size
+            numbers = tuple(inputs[self.first_number : start])
+            return Trace(self.path, numbers, carry, script, given)
+
+        def run(*inputs: Array) -> Any:
+            tensors = iter(inputs)
+            leaves = [next(tensors) if each is None else each[0] for each in self.still]
+            return self.function(*optree.tree_unflatten(self.spec, leaves))
+
+        with running(None):
+            return traced_part(run, trace, tuple(values), self.k_place)
+
+    def step(self, values: list[Array], prepared: dict[Script, list[Array]]) -> Arrays:
+        """Return what the body makes of its inputs.
+
+        Args:
+            prepared: what parts have prepared for the run, filled on the way.
+        """
+        script: Script = ()
+        known: list[Arrays] = []
+        branches: list[tuple[Script, list[Arrays]]] = []
+        while True:
+            flat = values + [each for group in known for each in group] if known else values
+            part = self.part(flat, script, [len(group) for group in known])
+            if script not in prepared:
+                prepared[script] = part.prepared(values)
+            found = part(flat, prepared[script])
+            if part.kind == "end":
+                return found
+            if part.kind == "cond":
+                branches.append((script, known))
+                script = (*script, "yes" if bool(found[0]) else "no")
+                known = [*known, found[1:]]
+            elif part.kind == "host":
+                script = (*script, "host")
+                known = [*known, part.call(*found)]
+            else:
+                script, known = branches.pop()
+                script, known = (*script, "join"), [*known, found]
+
+
+def repeated(
+    run: Running, body: Body, carry: Arrays, times: int, keep: Callable[[int, Arrays], None]
+) -> Arrays:
+    """Apply a body so many times; say what came of each."""
+    values = run.inputs(0, carry)
+    place = body.k_place
+    prepared: dict[Script, list[Array]] = {}
+    with torch.no_grad():
+        for k, number in enumerate(torch.arange(times, dtype=torch.int32).unbind()):
+            values[place] = number
+            carry = body.step(values, prepared)
+            values[place + 1 :] = carry
+            keep(k + 1, carry)
+    return tuple(carry)
