@@ -5,6 +5,7 @@ from xpmd.hookspecs import Component, hookimpl
 _PAIR_KERNELS = (
     ("pair_forces", "forces of pairs in one compiled loop"),
     ("pair_force_vjp", "the way back through forces of pairs in one compiled loop"),
+    ("pair_force_jvp", "forces of pairs and their change in one compiled loop"),
 )
 
 

@@ -17,7 +17,7 @@ from xpmd.closed_form import closed_factor_of
 from xpmd.component_vectors import dot
 from xpmd.leaf_map import Cotangents, LeafMap
 from xpmd.neighbor_list import NeighborList
-from xpmd.pair_derivatives import PairForces, PairFunction
+from xpmd.pair_derivatives import PairForces, PairFunction, moving_displacements
 from xpmd.pairwise import PairGeometry, mixed_parameters, within_reach
 from xpmd_torch.traced_parts import is_traced, settled
 
@@ -79,6 +79,45 @@ def pair_force_vjp(
     h = [factor * c + 2.0 * slope * p for c, p in zip(difference, geometry.parts, strict=True)]
     own = [(factor * part).sum(1) for part in geometry.parts] if forces else None
     return PairForces(own, [each.sum(1) for each in h])
+
+
+def pair_force_jvp(
+    system: Any,
+    coords: Array,
+    neighbors: NeighborList,
+    direction: Array,
+    leaves: LeafMap,
+    tangents: Sequence[Array | None],
+) -> PairForces | None:
+    """Return forces and their change along a direction of coordinates and leaves."""
+    if not is_traced(coords) or neighbors.layout == "half":
+        return None
+    backend = system.backend
+    xp = backend.xp(coords, direction)
+    box = leaves.part(system.boundary, leaves.numbers.boundary)
+    raw = _differences(coords, neighbors)
+    geometry, along_box = moving_displacements(system, raw, box, tangents, xp)
+    change = _differences(direction, neighbors)
+    if along_box is not None:
+        change = [a + b for a, b in zip(change, along_box, strict=True)]
+    of_squared = 2.0 * dot(geometry.parts, change)
+    factor: Array = 0.0
+    factor_change: Array = 0.0
+    for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True):
+        term = PairFunction(
+            interaction, numbers, system.atoms, neighbors, leaves, backend, True, closed_factor_of
+        )
+        mask, squared = term.masked(geometry.squared, xp)
+        (f,), (df,) = backend.jvp(
+            term, (squared, *term.inputs), (of_squared, *term.tangents(tangents, xp))
+        )
+        if mask is not None:
+            f, df = torch.where(mask, f, 0.0), torch.where(mask, df, 0.0)
+        factor, factor_change = factor + f, factor_change + df
+    moved = [factor_change * p + factor * c for p, c in zip(geometry.parts, change, strict=True)]
+    return PairForces(
+        [(factor * part).sum(1) for part in geometry.parts], [each.sum(1) for each in moved]
+    )
 
 
 def _geometry(coords: Array, boundary: Any, neighbors: NeighborList, xp: Any) -> PairGeometry:

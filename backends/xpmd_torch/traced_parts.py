@@ -28,6 +28,7 @@ from torch._subclasses.fake_tensor import (
     FakeTensor,
 )
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -45,6 +46,28 @@ OPTIONS: dict[str, Any] = {
     # Components are written where they belong, rather than stacked anew by all that reads them.
     "max_pointwise_cat_inputs": 1,
 }
+
+
+#: What is raised where a number would have to be known.
+_NEEDS_NUMBERS = (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    GuardOnDataDependentSymNode,
+)
+
+#: Operations that may lead to an entry, counted again for each use: of arrays of pairs, and of others.
+LONGEST_OF_PAIRS, LONGEST = 5000, 100
+
+#: What is in memory when it has been computed.
+_WRITTEN = (
+    torch.ops._inductor_test.realize.default,
+    torch.ops.aten.sum.dim_IntList,
+    torch.ops.aten.sum.default,
+    torch.ops.aten.mean.dim,
+    torch.ops.aten.amax.default,
+    torch.ops.aten.cat.default,
+    torch.ops.aten.stack.default,
+)
 
 
 class UntraceableError(Exception):
@@ -231,7 +254,7 @@ def traced_part(
             made = make_fx(
                 traced, select_decomp_table(), tracing_mode="fake", _allow_non_fake_inputs=True
             )(*examples)
-    except (DataDependentOutputException, DynamicOutputShapeException) as error:
+    except _NEEDS_NUMBERS as error:
         raise UntraceableError(str(error)) from error
     return _part(made, reached[0], examples, n_constants)
 
@@ -240,7 +263,7 @@ def _part(made: Any, end: _Reached, examples: Arrays, n_constants: int) -> Part:
     """Return a recorded graph in two: what depends on constants alone, and the rest, compiled."""
     from torch._functorch.compile_utils import fx_graph_cse
 
-    graph = fx_graph_cse(made.graph)
+    graph = made.graph = fx_graph_cse(made.graph)
     graph.eliminate_dead_code()
     _multiply_by_inverses(graph)
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
@@ -251,7 +274,7 @@ def _part(made: Any, end: _Reached, examples: Arrays, n_constants: int) -> Part:
             node.op == "call_function" and still.issuperset(node.all_input_nodes)
         ):
             still.add(node)
-    _settle_numbers(graph, still)
+    _settle(graph, still)
     (outputs,) = next(node for node in graph.nodes if node.op == "output").args
     computed = [node for node in dict.fromkeys(outputs) if node not in inputs]
     border = [
@@ -280,26 +303,47 @@ def _part(made: Any, end: _Reached, examples: Arrays, n_constants: int) -> Part:
     return Part(end.kind, end.call, before, constants, compiled, kept, places, strides)
 
 
-def _settle_numbers(graph: Any, still: set[Any]) -> None:
-    """Have each number that is computed anew for each call computed once, not for each entry it is for."""
-    for node in list(graph.nodes):
-        value = node.meta.get("val")
-        if node in still or node.op != "call_function" or not isinstance(value, torch.Tensor):
+def _settle(graph: Any, still: set[Any]) -> None:
+    """Have computed first what would otherwise be computed again for each use of it.
+
+    The compiler takes in whatever leads to what a loop reads, however often it is read on the way: work
+    doubles with each step of a random number generator. So numbers are computed once, not for each
+    entry they are for, and arrays as soon as what leads to them has become long. Of the largest arrays,
+    those of pairs, more is taken in, for they should never be written.
+    """
+    sizes: dict[Any, int] = {}
+    nodes = [node for node in graph.nodes if node not in still and _value(node) is not None]
+    largest = max((_value(node).numel() for node in nodes), default=0)
+    for node in nodes:
+        if node.op != "call_function" or node.target in _WRITTEN:
             continue
-        if value.ndim or not value.is_floating_point():
+        value = _value(node)
+        sizes[node] = 1 + sum(sizes.get(each, 1) for each in node.all_input_nodes)
+        if value.ndim:
+            readers = list(node.users)
+            most = LONGEST_OF_PAIRS if 4 * value.numel() > largest else LONGEST
+        else:
+            readers = [user for user in node.users if _has_entries(user)]
+            most = 0 if value.is_floating_point() else LONGEST
+        readers = [user for user in readers if user.op != "output"]
+        if sizes[node] <= most or not readers:
             continue
-        readers = [user for user in node.users if _has_entries(user)]
-        if readers and node.target is not torch.ops._inductor_test.realize.default:
-            with graph.inserting_after(node):
-                number = graph.call_function(torch.ops._inductor_test.realize.default, (node,))
-                number.meta["val"] = value
-            for user in readers:
-                user.replace_input_with(node, number)
+        sizes[node] = 1
+        with graph.inserting_after(node):
+            settled_node = graph.call_function(torch.ops._inductor_test.realize.default, (node,))
+            settled_node.meta["val"] = value
+        for user in readers:
+            user.replace_input_with(node, settled_node)
+
+
+def _value(node: Any) -> Any:
+    value = node.meta.get("val")
+    return value if isinstance(value, torch.Tensor) else None
 
 
 def _has_entries(node: Any) -> bool:
-    value = node.meta.get("val")
-    return isinstance(value, torch.Tensor) and value.ndim > 0
+    value = _value(node)
+    return value is not None and value.ndim > 0
 
 
 def _between(made: Any, starts: Sequence[Any], ends: Sequence[Any]) -> Any:

@@ -347,8 +347,7 @@ def with_record(program: Program, lam: Arrays, of_records: Arrays, k: Any, inter
 
     def added(*values: Array) -> Arrays:
         place = (k + 1) // interval - 1
-        row = [part[place, ...] for part in of_records]
-        return add_snapshot(values, row, n_box)
+        return add_snapshot(values, backend.row(tuple(of_records), place), n_box)
 
     return backend.cond(due, added, lambda *values: values, *lam)
 
