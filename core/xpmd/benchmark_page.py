@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xpmd.benchmark import BenchmarkReport
+from xpmd.benchmark_ratios import ratio_table
 from xpmd.benchmark_text import as_markdown
 
 _INTRODUCTION = """\
@@ -45,6 +46,9 @@ def page(reports: Sequence[BenchmarkReport], images: str, *, quick: bool) -> str
     """
     parts = [_INTRODUCTION, *([_QUICK] if quick else []), _AGAIN, "\n"]
     parts += [f"- {line}\n" for line in _setting([report.setting for report in reports])]
+    ratios = ratio_table(reports)
+    if ratios is not None:
+        parts.append(f"\n{as_markdown(ratios, level=2)}\n")
     for report in reports:
         parts.append(f"\n## {report.name}\n")
         parts += [f"\n{as_markdown(table)}\n" for table in report.summary or report.tables]

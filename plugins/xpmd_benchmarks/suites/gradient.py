@@ -13,6 +13,7 @@ from xpmd_benchmarks.figures import BarFigure
 from xpmd_benchmarks.fluid_states import FluidStates, cells_a_side
 from xpmd_benchmarks.gas_state import gas_file
 from xpmd_benchmarks.gradient_field import ALL_PAIRS, GradientField, programs_for
+from xpmd_benchmarks.gradient_ratios import gradient_ratios
 from xpmd_benchmarks.states_folder import states_folder
 from xpmd_benchmarks.summaries import Summary
 
@@ -80,7 +81,8 @@ class Gradient(Benchmark):
         figure = BarFigure(
             "bench_gradient", "Value and gradient over the run alone", "over the run", _bars(rows)
         )
-        return BenchmarkReport("gradient", [table], [figure], [_summary(rows)], found)
+        ratios = gradient_ratios(rows)
+        return BenchmarkReport("gradient", [table], [figure], [_summary(rows)], found, ratios)
 
 
 def _summary(rows: list[dict[str, Any]]) -> BenchmarkTable:

@@ -9,6 +9,7 @@ from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import chosen_backends, compiling_backends
 from xpmd_benchmarks.figures import LineFigure, Panel
 from xpmd_benchmarks.growth_atoms import measured_atoms
+from xpmd_benchmarks.growth_ratios import growth_ratios
 from xpmd_benchmarks.growth_steps import measured_steps
 
 SIZES, SLOW_SIZES, QUICK_SIZES = (864, 4000, 16_384, 131_072, 1_048_576), (864, 4000), (256, 500)
@@ -73,7 +74,8 @@ class Growth(Benchmark):
         figure = LineFigure(
             "bench_growth", "Growth with atoms and with steps", _panels(by_atoms, by_steps)
         )
-        return BenchmarkReport("growth", tables, [figure], (), found)
+        ratios = growth_ratios(by_atoms, by_steps)
+        return BenchmarkReport("growth", tables, [figure], (), found, ratios)
 
 
 def _panels(by_atoms: list[dict[str, Any]], by_steps: list[dict[str, Any]]) -> list[Panel]:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
+from xpmd.benchmark import (
+    Benchmark,
+    BenchmarkRatio,
+    BenchmarkReport,
+    BenchmarkSettings,
+    BenchmarkTable,
+)
 from xpmd.benchmark_text import cell
 from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import chosen_backends
 from xpmd_benchmarks.molecule_steps import stepped
 from xpmd_benchmarks.molecule_training import examples_folder, trained
+from xpmd_benchmarks.ratios import Side, standing
 from xpmd_benchmarks.summaries import Summary
 
 TRAINING_COLUMNS = (
@@ -64,7 +71,25 @@ class Molecule(Benchmark):
                 "trainings of the examples", TRAINING_COLUMNS, tuple(trainings), TRAINING_NOTES
             ),
         ]
-        return BenchmarkReport("molecule", tables, (), _summaries(steps, trainings), found)
+        ratios = _ratios(steps, trainings)
+        return BenchmarkReport("molecule", tables, (), _summaries(steps, trainings), found, ratios)
+
+
+def _ratios(steps: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> list[BenchmarkRatio]:
+    """Return a step of 50 atoms, and the first example's training from a cold and a second start."""
+    found: list[BenchmarkRatio] = []
+    backends = {row["backend"]: {"backend": row["backend"]} for row in steps}
+    for case in dict.fromkeys(row["case"] for row in steps):
+        side = Side(f"a step of 50 atoms, {case}", {"case": case})
+        found += standing(steps, "us a step", side, backends, unit="us")
+    first = {"example": "lennard_jones_sigma"}
+    for start, column, what in (
+        ("first", "training s", "whole training, first start"),
+        ("again", "first epoch s", "first epoch, second start"),
+    ):
+        side = Side(f"{first['example']}, {what}", {**first, "start": start})
+        found += standing(trainings, column, side, backends, unit="s")
+    return found
 
 
 def _summaries(
