@@ -103,7 +103,7 @@ class BenchmarkReport:
         name: of the benchmark.
         tables: its results.
         figures: drawings of them.
-        summary: the tables in short, for a page; the tables themselves if left out.
+        summary: what of it a page shows: tables in short, or none; the tables themselves if left out.
         setting: machine, versions and whatever else the results depend on.
         ratios: what results come to beside each other.
     """
@@ -111,7 +111,7 @@ class BenchmarkReport:
     name: str
     tables: Sequence[BenchmarkTable]
     figures: Sequence[BenchmarkFigure] = ()
-    summary: Sequence[BenchmarkTable] = ()
+    summary: Sequence[BenchmarkTable] | None = None
     setting: Mapping[str, Any] = field(default_factory=dict)
     ratios: Sequence[BenchmarkRatio] = ()
 

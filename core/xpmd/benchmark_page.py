@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,20 @@ def page(reports: Sequence[BenchmarkReport], images: str, *, quick: bool) -> str
     if ratios is not None:
         parts.append(f"\n{as_markdown(ratios, level=2)}\n")
     for report in reports:
-        parts.append(f"\n## {report.name}\n")
-        parts += [f"\n{as_markdown(table)}\n" for table in report.summary or report.tables]
+        parts += _section(report)
         if images:
             parts += [f"\n![{each.title}]({images}/{each.name}.png)\n" for each in report.figures]
     return _ROOTED.sub(r"\1", "".join(parts)).replace("\n\n\n", "\n\n")
+
+
+def _section(report: BenchmarkReport) -> list[str]:
+    """Return a report's tables under its name; a single one without a heading of its own."""
+    tables = report.tables if report.summary is None else report.summary
+    if len(tables) == 1:
+        only = replace(tables[0], title=f"{report.name}: {tables[0].title}")
+        return [f"\n{as_markdown(only, level=2, capital=False)}\n"]
+    head = [f"\n## {report.name}\n"] if tables else []
+    return head + [f"\n{as_markdown(table)}\n" for table in tables]
 
 
 def _setting(settings: Sequence[Mapping[str, Any]]) -> list[str]:

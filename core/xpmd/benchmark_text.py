@@ -40,12 +40,12 @@ def as_text(table: BenchmarkTable) -> str:
     return "\n".join([table.title, "", text_table(columns, rows), "", *table.notes])
 
 
-def as_markdown(table: BenchmarkTable, level: int = 3) -> str:
+def as_markdown(table: BenchmarkTable, level: int = 3, *, capital: bool = True) -> str:
     """Return a table in Markdown, its title as a heading of a level."""
     columns, rows = cells(table)
     lines = [columns, ["---"] * len(columns), *rows]
     body = ["| " + " | ".join(word.replace("|", "\\|") for word in line) + " |" for line in lines]
-    title = table.title[:1].upper() + table.title[1:]
+    title = table.title[:1].upper() + table.title[1:] if capital else table.title
     return "\n".join([f"{'#' * level} {title}", "", *body, "", *table.notes])
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 from xpmd.benchmark import BenchmarkRatio
 from xpmd_benchmarks.engines import jax_md, lammps, openmm, torch_sim, torchmd, xpmd_fluid
-from xpmd_benchmarks.ratios import Side, ratio, standing
+from xpmd_benchmarks.ratios import Side, ratio, values_of
 
 Rows = Sequence[dict[str, Any]]
 
@@ -55,13 +56,14 @@ def time_ratios(rows: Rows, threads: int) -> list[BenchmarkRatio]:
 
 def agreement_ratios(checks: Rows) -> list[BenchmarkRatio]:
     """Return how far compiled backends are from NumPy."""
+    reference = ours("numpy", "float64").label
     sizes = {f"{n} atoms": {"atoms": n} for n in sorted({row["atoms"] for row in checks})}
     found: list[BenchmarkRatio] = []
     for backend, dtype in (("jax", "float64"), ("jax", "float32"), ("torch", "float32")):
-        side = ours(backend, dtype)
-        for what in ("energy", "forces"):
-            named = Side(f"difference of {what}, {side.label}", side.words)
-            found += standing(
-                checks, f"{what} off by", named, sizes, over=ours("numpy", "float64").label
-            )
+        side, values = ours(backend, dtype), dict[str, float]()
+        for what, size in product(("energy", "forces"), sizes):
+            off = values_of(checks, f"{what} off by", {**side.words, **sizes[size]})
+            values |= {f"{what}, {size}": each for each in off}
+        if values:
+            found.append(BenchmarkRatio(f"difference of {side.label}", reference, values))
     return found

@@ -28,10 +28,10 @@ def gradient_ratios(rows: Rows) -> list[BenchmarkRatio]:
     for n_steps in steps:
         here = [row for row in done if row["steps"] == n_steps]
         for column, what in (("ms a step", "time"), ("MiB", "memory")):
-            named = Side(f"{what} of {theirs.label}, {most} atoms x {n_steps} steps", theirs.words)
+            named = Side(f"{what} of {theirs.label}, {most} atoms", theirs.words)
             for strategy in strategies:
                 ours = Side(f"xpmd {jax['variant']}", {**jax, "strategy": strategy})
-                found += ratio(here, column, named, ours, {strategy: {}})
+                found += ratio(here, column, named, ours, {f"{strategy}, {n_steps} steps": {}})
     return _gathered(found) + differences
 
 

@@ -30,7 +30,6 @@ def growth_ratios(by_atoms: Rows, by_steps: Rows) -> list[BenchmarkRatio]:
         large = Side(f"time an atom and step, {sizes[-1]} atoms", {"atoms": sizes[-1]})
         small = Side(f"{few} atoms", {"atoms": few})
         found += ratio(by_atoms, "ns an atom and step", large, small, backends)
-    if sizes:
         side = Side(f"memory of the process, {sizes[-1]} atoms", {"atoms": sizes[-1]})
         found += standing(by_atoms, "peak MiB", side, backends, unit="MiB")
     steps = sorted({row["steps"] for row in by_steps})

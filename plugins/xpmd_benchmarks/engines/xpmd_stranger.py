@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 from xpmd_benchmarks.engines import xpmd_fluid
 from xpmd_benchmarks.engines.xpmd_fluid import missing, versions
@@ -17,7 +17,8 @@ STEEPNESS = 13.772
 
 
 def prepare(task: dict[str, Any]) -> Any:
-    return Stranger(task) if task["potential"] == "Buckingham" else xpmd_fluid.Fluid(task)
+    makers = {"Buckingham": Stranger, "Lennard-Jones, energy alone": EnergyAlone}
+    return makers.get(task["potential"], xpmd_fluid.Fluid)(task)
 
 
 def parameters() -> dict[str, float]:
@@ -44,3 +45,26 @@ class Stranger(xpmd_fluid.Fluid):
         cutoff = DistanceCutoff(task["cutoff"])
         atoms = Atoms(mass=1.0, **parameters())
         self._system = self._system.replace(atoms=atoms, interactions=[potential(cutoff=cutoff)])
+
+
+class EnergyAlone(xpmd_fluid.Fluid):
+    """The fluid with the Lennard-Jones potential as a stranger would write it: V(r) and no more."""
+
+    def __init__(self, task: dict[str, Any]) -> None:
+        from xpmd import mixing
+        from xpmd.cutoffs import Cutoff, DistanceCutoff, NoCutoff
+        from xpmd.pairwise import PairwiseInteraction
+
+        class LennardJones(PairwiseInteraction):
+            """V(r) = 4 epsilon ((sigma/r)^12 - (sigma/r)^6)."""
+
+            atom_parameters: ClassVar = {"sigma": mixing.lorentz, "epsilon": mixing.geometric}
+            cutoff: Cutoff = NoCutoff()
+
+            def energy(self, r: Any, sigma: Any, epsilon: Any, *, xp: Any) -> Any:
+                inverse = (sigma / r) ** 6
+                return 4.0 * epsilon * (inverse * inverse - inverse)
+
+        super().__init__(task)
+        potential = LennardJones(cutoff=DistanceCutoff(task["cutoff"]))
+        self._system = self._system.replace(interactions=[potential])

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
 from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import chosen_backends
+from xpmd_benchmarks.ratios import Side, standing
 
 ROUNDS, QUICK_ROUNDS = 5, 2
 COLUMNS = ("what", "CPU ms", "wall ms", "beyond NumPy, CPU ms", "modules")
@@ -54,7 +55,10 @@ class Imports(Benchmark):
         rows = [_row(what, times, taken["import numpy"]) for what, times in taken.items()]
         found["load at the end"] = machine.load()
         table = BenchmarkTable(self.description, COLUMNS, tuple(rows), NOTES)
-        return BenchmarkReport("import", [table], setting=found)
+        others = {what: {"what": what} for what in codes if what != "import numpy"}
+        beyond = Side("CPU beyond `import numpy`", {})
+        ratios = standing(rows, "beyond NumPy, CPU ms", beyond, others, unit="ms")
+        return BenchmarkReport("import", [table], summary=(), setting=found, ratios=ratios)
 
 
 def _clocked(code: str) -> tuple[float, float, int]:

@@ -72,7 +72,7 @@ class Molecule(Benchmark):
             ),
         ]
         ratios = _ratios(steps, trainings)
-        return BenchmarkReport("molecule", tables, (), _summaries(steps, trainings), found, ratios)
+        return BenchmarkReport("molecule", tables, (), [_summary(trainings)], found, ratios)
 
 
 def _ratios(steps: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> list[BenchmarkRatio]:
@@ -92,17 +92,10 @@ def _ratios(steps: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> lis
     return found
 
 
-def _summaries(
-    steps: list[dict[str, Any]], trainings: list[dict[str, Any]]
-) -> tuple[BenchmarkTable, BenchmarkTable]:
-    of_steps, of_trainings = Summary("case", "precision"), Summary("example", "start")
-    for row in steps:
-        of_steps.put(row, f"{row['backend']}, us", row.get("us a step"))
-    for row in trainings:
-        first, whole = row.get("first epoch s"), row.get("training s")
-        both = cell(first) if whole is None else f"{cell(first)} / {cell(whole)}"
-        of_trainings.put(row, f"{row['backend']}, s", both or None)
-    return (
-        of_steps.table("a step of 50 atoms", STEP_NOTES),
-        of_trainings.table("trainings: first epoch / all of it", TRAINING_NOTES),
-    )
+def _summary(trainings: list[dict[str, Any]]) -> BenchmarkTable:
+    short = Summary("example")
+    for first, again in zip(trainings[::2], trainings[1::2], strict=True):
+        times = first.get("first epoch s"), first.get("training s"), again.get("first epoch s")
+        known = None if times[0] is None else " / ".join(cell(time) or "-" for time in times)
+        short.put(first, f"{first['backend']}, s", known)
+    return short.table("trainings: first epoch / all of it / first epoch again", TRAINING_NOTES)
