@@ -23,7 +23,7 @@ ALL_PAIRS = 200
 #: Skin of the neighbor lists.
 SKIN = 0.4
 #: Rounds, and seconds a program gets in each.
-ROUNDS, SECONDS = 3, 0.3
+ROUNDS, SECONDS = 3, 0.2
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.01
 #: A run that takes longer than this is measured once; more steps are left out unless they are asked for.
 LONGEST = 3.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -68,10 +69,8 @@ def usual_and_best(
     tried: list[tuple[float, Entrant]] = []
     began = time.perf_counter()
     for skin in skins or (None,):
-        passed = time.perf_counter() - began
-        seen = known is not None and known.skin in (each.words["skin"] for _, each in tried)
-        late = passed > (LONGEST_LATER_SEARCH if seen else LONGEST_SEARCH)
-        if tried and late and not settings.skins:
+        enough = _enough(known, [each.words["skin"] for _, each in tried])
+        if time.perf_counter() - began > enough and not settings.skins:
             break
         settings.tell(title if skin is None else f"{title}, skin {skin:g}")
         entrant = Entrant(engine, f"skin {skin}", {**words, "skin": skin})
@@ -82,3 +81,10 @@ def usual_and_best(
         if entrant not in (usual, best):
             entrant.drop()
     return [usual] if best is usual else [usual, best]
+
+
+def _enough(known: Known | None, tried: Sequence[float | None]) -> float:
+    """Return the seconds after which some skins are enough: the best at another size must be one."""
+    if not tried or (known is not None and known.skin not in tried):
+        return math.inf
+    return LONGEST_SEARCH if known is None else LONGEST_LATER_SEARCH

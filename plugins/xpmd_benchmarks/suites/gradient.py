@@ -59,7 +59,7 @@ class Gradient(Benchmark):
     description: ClassVar[str] = "value and gradient through a simulation"
 
     def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
-        found = machine.setting()
+        found = machine.setting(settings.threads)
         sizes = settings.sizes or (QUICK_SIZES if settings.quick else SIZES)
         steps = settings.steps or (QUICK_STEPS if settings.quick else STEPS)
         for size in sizes:

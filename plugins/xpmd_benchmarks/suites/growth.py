@@ -56,7 +56,7 @@ class Growth(Benchmark):
     description: ClassVar[str] = "growth with atoms and with steps"
 
     def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
-        found = machine.setting()
+        found = machine.setting(settings.threads)
         compiling = compiling_backends()
         names = chosen_backends(settings) if settings.backends else (compiling[:1] or ["numpy"])
         slow = not set(names) & set(compiling)

@@ -37,7 +37,7 @@ class Imports(Benchmark):
     description: ClassVar[str] = "imports in fresh interpreters"
 
     def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
-        found = machine.setting()
+        found = machine.setting(settings.threads)
         codes = {
             "import numpy": "import numpy",
             "import xpmd": "import xpmd",

@@ -60,7 +60,7 @@ class Molecule(Benchmark):
     description: ClassVar[str] = "small systems: the examples, and a step of 50 atoms"
 
     def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
-        found = machine.setting()
+        found = machine.setting(settings.threads)
         examples_folder()
         backends = chosen_backends(settings)
         steps, trainings = stepped(settings, backends), trained(settings, backends)

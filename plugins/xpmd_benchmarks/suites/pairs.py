@@ -55,7 +55,7 @@ class Pairs(Benchmark):
     description: ClassVar[str] = "a stranger's potential, and sums over pairs"
 
     def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
-        found = machine.setting()
+        found = machine.setting(settings.threads)
         sizes = sorted(settings.sizes) or (QUICK_SIZES if settings.quick else SIZES)
         for size in sizes:
             cells_a_side(size)
