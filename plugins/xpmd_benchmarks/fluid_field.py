@@ -18,7 +18,7 @@ from xpmd_benchmarks.remote import Engine
 from xpmd_benchmarks.skin_search import Known, skins_to_try, usual_and_best
 
 #: Rounds, and seconds a program gets in each.
-ROUNDS, SECONDS = 5, 0.25
+ROUNDS, SECONDS = 5, 0.2
 QUICK_ROUNDS, QUICK_SECONDS = 2, 0.05
 #: Unless it is asked for, a size at which a step would take longer is left out, seconds.
 LONGEST_STEP = 0.2

@@ -23,10 +23,12 @@ ALL_PAIRS = 200
 #: Skin of the neighbor lists.
 SKIN = 0.4
 #: Rounds, and seconds a program gets in each.
-ROUNDS, SECONDS = 3, 0.2
+ROUNDS, SECONDS = 3, 0.1
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.01
 #: A run that takes longer than this is measured once; more steps are left out unless they are asked for.
 LONGEST = 3.0
+#: A program whose run alone takes longer is not warmed up before its gradient, which is measured once.
+SLOW = 1.0
 #: What all gradients are compared with.
 REFERENCE = xpmd_gradient.variant("numpy", "float64", "reverse")
 
@@ -108,16 +110,25 @@ class GradientField:
                 self._absent.append({**row, "remark": remark})
                 continue
             self._settings.tell(" ".join(map(str, row.values())))
-            alone, whole = (self._entrant(engine, task, row, flag) for flag in (False, True))
+            alone = self._entrant(engine, task, row, derivative=False, warm_up=True)
+            # Whoever is slow without a derivative has little to gain from a second run with one.
+            warm_up = (alone.best or 0.0) < SLOW
+            whole = self._entrant(engine, task, row, derivative=True, warm_up=warm_up)
             each = (whole.best or 0.0) / n_steps
             self._pairs.append((alone, whole))
 
     def _entrant(
-        self, engine: Engine, task: dict[str, Any], row: dict[str, Any], derivative: bool
+        self,
+        engine: Engine,
+        task: dict[str, Any],
+        row: dict[str, Any],
+        *,
+        derivative: bool,
+        warm_up: bool,
     ) -> Entrant:
         entrant = Entrant(engine, f"{row['steps']} {derivative}", row)
         each = {**task, "n_steps": row["steps"], "derivative": derivative}
-        entrant.prepare(each, 1)
+        entrant.prepare(each, int(warm_up))
         entrant.weigh(1)
         return entrant
 

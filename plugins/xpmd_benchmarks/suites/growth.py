@@ -96,8 +96,8 @@ def _summaries(
         both = None if time is None or memory is None else f"{cell(time)} / {cell(memory)}"
         of_steps.put(row, f"{row['steps']} steps", both)
     return (
-        of_atoms.table("ns an atom and step / MiB of the process", ATOMS_NOTES),
-        of_steps.table("us a step of a gradient / MiB", STEPS_NOTES),
+        of_atoms.table("growth with atoms: ns an atom and step / MiB of the process", ATOMS_NOTES),
+        of_steps.table("growth of a gradient with steps: us a step / MiB", STEPS_NOTES),
     )
 
 

@@ -13,7 +13,7 @@ from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import chosen_backends
 from xpmd_benchmarks.ratios import Side, standing
 
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 3, 2
 COLUMNS = ("what", "CPU ms", "wall ms", "beyond NumPy, CPU ms", "modules")
 NOTES = (
     "Medians, in turns, of fresh interpreters with their files in the system's cache; the start of the "
