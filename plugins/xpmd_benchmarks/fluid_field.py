@@ -102,16 +102,11 @@ class Field:
         skins = skins_to_try(settings, variant, self._n_atoms, known)
         self.ready.append((words, engine, task, skins))
 
-    def cases(self, *, peers: bool) -> list[tuple[dict[str, Any], Engine, dict[str, Any]]]:
-        """Return words, process and task of each, with its usual skin.
-
-        Args:
-            peers: whether other programs are among them.
-        """
+    def cases(self) -> list[tuple[dict[str, Any], Engine, dict[str, Any]]]:
+        """Return words, process and task of each, with its usual skin."""
         return [
             (words, engine, {**task, "skin": skins[0] if skins else None})
             for words, engine, task, skins in self.ready
-            if peers or words["program"] == xpmd_fluid.NAME
         ]
 
     def measured(self) -> list[dict[str, Any]]:
