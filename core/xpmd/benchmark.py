@@ -63,6 +63,23 @@ class BenchmarkTable:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class BenchmarkRatio:
+    """A figure over another of the same run, or by itself.
+
+    Args:
+        figure: what is compared.
+        over: what it is compared with; "" if the value stands by itself.
+        values: by the circumstances, such as the number of atoms: ratios, or values with a unit.
+        unit: of the values; "" of ratios.
+    """
+
+    figure: str
+    over: str
+    values: Mapping[str, float]
+    unit: str = ""
+
+
 class BenchmarkFigure(Protocol):
     """A drawing of results."""
 
@@ -86,15 +103,17 @@ class BenchmarkReport:
         name: of the benchmark.
         tables: its results.
         figures: drawings of them.
-        summary: the tables in short, for a page; the tables themselves if left out.
+        summary: what of it a page shows: tables in short, or none; the tables themselves if left out.
         setting: machine, versions and whatever else the results depend on.
+        ratios: what results come to beside each other.
     """
 
     name: str
     tables: Sequence[BenchmarkTable]
     figures: Sequence[BenchmarkFigure] = ()
-    summary: Sequence[BenchmarkTable] = ()
+    summary: Sequence[BenchmarkTable] | None = None
     setting: Mapping[str, Any] = field(default_factory=dict)
+    ratios: Sequence[BenchmarkRatio] = ()
 
 
 class Benchmark(ABC):

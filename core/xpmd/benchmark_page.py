@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from xpmd.benchmark import BenchmarkReport
+from xpmd.benchmark_ratios import ratio_table
 from xpmd.benchmark_text import as_markdown
 
 _INTRODUCTION = """\
 # Benchmarks
 
-What `make bench` found on the machine below, which also wrote this page. Programs take turns, so
-that whatever else the machine does hits all alike; times are medians. Ratios travel to another
-machine, times do not.
+What `make bench` found on the machine below, which also wrote this page: it is not edited by hand.
+Each program runs in a process of its own, on the same cores, from the same states. They take turns,
+so that whatever else the machine does hits all alike; times are medians, after everything was
+compiled and run once. Ratios travel to another machine, times do not.
 """
 _QUICK = """
 **From a quick run that only sees whether all works: the numbers say nothing.**
 """
 _AGAIN = """
-To do it again, all of it or a part, beside the other programs that are installed:
+To do it again, all of it or a part, beside the other programs that are installed; one that needs
+other versions than xpmd has a Python of its own:
 
 ```shell
-make bench
+make bench BENCH="--peer-python jax-md=PYTHON,torchmd=PYTHON,torch-sim=PYTHON"
 xpmd bench --suite fluid --sizes 864 --backend jax --peers
 ```
 
 `xpmd bench --help` lists the options; `--json FILE` writes all numbers, of which a part is shown
-here. A program that does not go together with what is installed can have a Python of its own, named
-by `--peer-python`.
+here, and `--suite NAME` measures one of the sections below.
 """
 #: Paths of a machine, which say nothing on another.
 _ROOTED = re.compile(r"(?<![\w.~-])/(?:[\w.+-]+/)+([\w.+-]*)")
@@ -45,12 +48,24 @@ def page(reports: Sequence[BenchmarkReport], images: str, *, quick: bool) -> str
     """
     parts = [_INTRODUCTION, *([_QUICK] if quick else []), _AGAIN, "\n"]
     parts += [f"- {line}\n" for line in _setting([report.setting for report in reports])]
+    ratios = ratio_table(reports)
+    if ratios is not None:
+        parts.append(f"\n{as_markdown(ratios, level=2)}\n")
     for report in reports:
-        parts.append(f"\n## {report.name}\n")
-        parts += [f"\n{as_markdown(table)}\n" for table in report.summary or report.tables]
+        parts += _section(report)
         if images:
             parts += [f"\n![{each.title}]({images}/{each.name}.png)\n" for each in report.figures]
     return _ROOTED.sub(r"\1", "".join(parts)).replace("\n\n\n", "\n\n")
+
+
+def _section(report: BenchmarkReport) -> list[str]:
+    """Return a report's tables under its name; a single one without a heading of its own."""
+    tables = report.tables if report.summary is None else report.summary
+    if len(tables) == 1:
+        only = replace(tables[0], title=f"{report.name}: {tables[0].title}")
+        return [f"\n{as_markdown(only, level=2, capital=False)}\n"]
+    head = [f"\n## {report.name}\n"] if tables else []
+    return head + [f"\n{as_markdown(table)}\n" for table in tables]
 
 
 def _setting(settings: Sequence[Mapping[str, Any]]) -> list[str]:

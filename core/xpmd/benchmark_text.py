@@ -40,13 +40,13 @@ def as_text(table: BenchmarkTable) -> str:
     return "\n".join([table.title, "", text_table(columns, rows), "", *table.notes])
 
 
-def as_markdown(table: BenchmarkTable) -> str:
-    """Return a table in Markdown, its title as a heading of the third level."""
+def as_markdown(table: BenchmarkTable, level: int = 3, *, capital: bool = True) -> str:
+    """Return a table in Markdown, its title as a heading of a level."""
     columns, rows = cells(table)
     lines = [columns, ["---"] * len(columns), *rows]
     body = ["| " + " | ".join(word.replace("|", "\\|") for word in line) + " |" for line in lines]
-    title = table.title[:1].upper() + table.title[1:]
-    return "\n".join([f"### {title}", "", *body, "", *table.notes])
+    title = table.title[:1].upper() + table.title[1:] if capital else table.title
+    return "\n".join([f"{'#' * level} {title}", "", *body, "", *table.notes])
 
 
 def as_json(reports: Sequence[BenchmarkReport]) -> str:
@@ -56,6 +56,7 @@ def as_json(reports: Sequence[BenchmarkReport]) -> str:
             "name": report.name,
             "setting": dict(report.setting),
             "tables": [asdict(table) for table in report.tables],
+            "ratios": [asdict(each) for each in report.ratios],
         }
         for report in reports
     ]

@@ -11,6 +11,8 @@ from xpmd.registry import Entry
 from xpmd_benchmarks.fluid_states import SMALL
 
 DTYPES = ("float32", "float64")
+#: Backends whose fluids are measured in double precision, too, if no type is asked for.
+DOUBLE = ("jax", "numpy")
 
 
 def available(entry: Entry) -> bool:
@@ -41,6 +43,16 @@ def chosen_dtypes(settings: BenchmarkSettings) -> list[str]:
     if unknown:
         raise ValueError(f"`--dtype`: {', '.join(unknown)} is none of {', '.join(DTYPES)}.")
     return list(settings.dtypes or DTYPES)
+
+
+def dtypes_on(settings: BenchmarkSettings, name: str) -> list[str]:
+    """Return the float types for fluids on a backend: those that are wanted, or its usual ones.
+
+    Raises:
+        ValueError: one is unknown.
+    """
+    dtypes = chosen_dtypes(settings)
+    return dtypes if settings.dtypes or name in DOUBLE else dtypes[:1]
 
 
 def compiling_backends() -> list[str]:

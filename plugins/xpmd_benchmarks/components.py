@@ -9,6 +9,11 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
     rows = [
         ("fluid", "fluid:Fluid", "a Lennard-Jones fluid, beside other engines"),
         ("gradient", "gradient:Gradient", "value and gradient, by each strategy"),
+        (
+            "pairs",
+            "pairs:Pairs",
+            "a stranger's potential beside the shipped one, and sums over pairs",
+        ),
         ("growth", "growth:Growth", "with atoms, and of gradients with steps"),
         ("molecule", "molecule:Molecule", "the examples from their start, and 50 atoms"),
         ("import", "imports:Imports", "what an import costs"),

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from xpmd.benchmark import BenchmarkSettings
 from xpmd_benchmarks.admission import Program, admitted
 from xpmd_benchmarks.alternating import Entrant, in_turns, with_ratios
-from xpmd_benchmarks.backends import chosen_backends, chosen_dtypes
+from xpmd_benchmarks.backends import chosen_backends, dtypes_on
 from xpmd_benchmarks.engines import xpmd_fluid
-from xpmd_benchmarks.fluid_states import CUTOFF, DENSITY, DT
+from xpmd_benchmarks.fluid_states import CUTOFF, DT
 from xpmd_benchmarks.peers import peers_for
 from xpmd_benchmarks.remote import Engine
+from xpmd_benchmarks.skin_search import Known, skins_to_try, usual_and_best
 
 #: Rounds, and seconds a program gets in each.
-ROUNDS, SECONDS = 5, 0.25
+ROUNDS, SECONDS = 5, 0.2
 QUICK_ROUNDS, QUICK_SECONDS = 2, 0.05
-#: Seconds after which no further skin is tried.
-LONGEST_SEARCH = 12.0
 #: Unless it is asked for, a size at which a step would take longer is left out, seconds.
 LONGEST_STEP = 0.2
 
@@ -33,8 +30,11 @@ def programs_for(settings: BenchmarkSettings) -> list[Program]:
     Raises:
         ValueError: there is no such backend, type or peer.
     """
-    own = product(chosen_backends(settings), chosen_dtypes(settings))
-    found: list[Program] = [(xpmd_fluid, xpmd_fluid.variant(*each), None) for each in own]
+    found: list[Program] = [
+        (xpmd_fluid, xpmd_fluid.variant(backend, dtype), None)
+        for backend in chosen_backends(settings)
+        for dtype in dtypes_on(settings, backend)
+    ]
     for module, python in peers_for(settings, "fluid"):
         variants = module.variants(settings.threads)
         found += [(module, each, python) for each in variants if "fluid" in each["tasks"]]
@@ -48,7 +48,7 @@ class Field:
         programs: what `programs_for` returned.
         state: the file with the fluid.
         opened: closes the processes at the end.
-        known: seconds an atom and step of programs at another size; those found here are added.
+        known: what was found of programs at another size; what is found here is added.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Field:
         state: Path,
         n_atoms: int,
         opened: ExitStack,
-        known: dict[tuple[str, ...], float],
+        known: dict[tuple[str, ...], Known],
     ) -> None:
         self._settings, self._n_atoms, self._opened = settings, n_atoms, opened
         self._known = known
@@ -83,33 +83,24 @@ class Field:
             "variant": variant["variant"],
             "precision": variant["precision"],
         }
-        most = variant.get("most_atoms")
+        settings, most = self._settings, variant.get("most_atoms")
         if most is not None and self._n_atoms > most:
             return
-        expected = self._known.get(_name(words), 0.0) * self._n_atoms
-        if expected > LONGEST_STEP and not self._settings.sizes:
+        known = self._known.get(_name(words))
+        expected = 0.0 if known is None else known.per_atom * self._n_atoms
+        if expected > LONGEST_STEP and not settings.sizes:
             remark = f"left out: {expected:.1f} s a step; --sizes {self._n_atoms} does it"
             self.absent.append({**words, "remark": remark})
             return
-        engine, versions, refusal = admitted(
-            (module, variant, python), self._settings.threads, self._opened
-        )
+        program = module, variant, python
+        engine, versions, refusal = admitted(program, settings.threads, self._opened)
         self.versions |= versions
         if engine is None:
             self.absent.append({**words, "remark": refusal})
             return
         task = {**self.task, **variant["options"], "precision": variant["precision"]}
-        self.ready.append((words, engine, task, self._skins(variant)))
-
-    def _skins(self, variant: dict[str, Any]) -> tuple[float, ...]:
-        """Return the skins to try, the usual one first; none if the program has no such setting."""
-        skins = tuple(variant.get("skins", ()))
-        if skins and self._settings.skins:
-            return self._settings.skins
-        # A list must not reach beyond half the box, where images begin.
-        room = 0.99 * (self._n_atoms / DENSITY) ** (1 / 3) / 2 - CUTOFF
-        fitting = tuple(skin for skin in skins if skin < room) or skins[:1]
-        return fitting[:1] if self._settings.quick else fitting
+        skins = skins_to_try(settings, variant, self._n_atoms, known)
+        self.ready.append((words, engine, task, skins))
 
     def cases(self) -> list[tuple[dict[str, Any], Engine, dict[str, Any]]]:
         """Return words, process and task of each, with its usual skin."""
@@ -123,22 +114,8 @@ class Field:
         settings, quick = self._settings, self._settings.quick
         entrants: list[Entrant] = []
         for words, engine, task, skins in self.ready:
-            title = " ".join(map(str, words.values()))
-            tried: list[tuple[float, Entrant]] = []
-            began = time.perf_counter()
-            for skin in skins or (None,):
-                if time.perf_counter() - began > LONGEST_SEARCH and not settings.skins:
-                    break
-                settings.tell(title if skin is None else f"{title}, skin {skin:g}")
-                entrant = Entrant(engine, f"skin {skin}", {**words, "skin": skin})
-                entrant.prepare({**task, "skin": skin})
-                each = entrant.try_out() if len(skins) > 1 else 0.0
-                tried.append((each, entrant))
-            usual, (_, best) = tried[0][1], min(tried, key=lambda pair: pair[0])
-            for _, entrant in tried:
-                if entrant not in (usual, best):
-                    entrant.drop()
-            entrants += [usual] if best is usual else [usual, best]
+            known = self._known.get(_name(words))
+            entrants += usual_and_best(settings, engine, words, task, skins, known)
         in_turns(
             entrants,
             rounds=settings.rounds or (QUICK_ROUNDS if quick else ROUNDS),
@@ -148,8 +125,9 @@ class Field:
         )
         for one in entrants:
             if one.best is not None:
-                name, per_atom = _name(one.words), one.best / self._n_atoms
-                self._known[name] = min(per_atom, self._known.get(name, per_atom))
+                name = _name(one.words)
+                found = Known(self._n_atoms, one.best / self._n_atoms, one.words["skin"])
+                self._known[name] = found.or_better(self._known.get(name))
         return with_ratios([_row(one) for one in entrants], "ms a step") + self.absent
 
 

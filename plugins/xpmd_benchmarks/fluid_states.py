@@ -11,7 +11,7 @@ from xpmd_benchmarks.remote import Engine
 
 DENSITY, TEMPERATURE, CUTOFF, DT = 0.8, 1.0, 2.5, 0.005
 #: Fluids up to this size are melted on NumPy, before others have compiled anything.
-SMALL = 1000
+SMALL = 5000
 #: Fluids up to this size are melted; larger ones are put together from eight of half the width.
 MELTED_WHOLE = 5000
 _ENGINE = Path(__file__).with_name("engines") / "xpmd_melt.py"

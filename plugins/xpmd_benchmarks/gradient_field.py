@@ -14,6 +14,7 @@ from xpmd_benchmarks.alternating import Entrant, in_turns, with_ratios
 from xpmd_benchmarks.backends import chosen_backends, chosen_dtypes
 from xpmd_benchmarks.engines import xpmd_gradient
 from xpmd_benchmarks.fluid_states import CUTOFF, DT
+from xpmd_benchmarks.gradient_rows import expected_gradients, gradient_row
 from xpmd_benchmarks.peers import peers_for
 from xpmd_benchmarks.remote import Engine
 
@@ -23,12 +24,15 @@ ALL_PAIRS = 200
 #: Skin of the neighbor lists.
 SKIN = 0.4
 #: Rounds, and seconds a program gets in each.
-ROUNDS, SECONDS = 3, 0.3
+ROUNDS, SECONDS = 3, 0.1
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.01
-#: A run that takes longer than this is measured once; more steps are left out unless they are asked for.
+#: A run that takes longer than this is measured once, and of its program one strategy unless more are
+#: asked for, seconds.
 LONGEST = 3.0
-#: What all gradients are compared with.
-REFERENCE = xpmd_gradient.variant("numpy", "float64", "reverse")
+#: A number of steps that would take longer is left out unless it is asked for, seconds.
+LONGEST_OF_ALL = 10.0
+#: Seconds of a run alone, and first over second run, by which one sees that nothing is compiled.
+SLOW, COMPILED = 1.0, 1.5
 
 
 def programs_for(settings: BenchmarkSettings, n_atoms: int) -> list[Program]:
@@ -80,6 +84,8 @@ class GradientField:
         self._task = {**base, "threads": settings.threads}
         self.versions: dict[str, str] = {}
         self._absent: list[dict[str, Any]] = []
+        #: Seconds of a run with the derivative, of programs that take long.
+        self._slow: dict[tuple[str, str], float] = {}
         #: The run, and the run with its derivative.
         self._pairs: list[tuple[Entrant, Entrant]] = []
         for program in programs:
@@ -94,6 +100,12 @@ class GradientField:
             "precision": variant["precision"],
             "strategy": variant["strategy"],
         }
+        slow = self._slow.get((module.NAME, variant["variant"]))
+        if slow is not None and not self._settings.strategies:
+            name = variant["strategy"]
+            remark = f"left out: {slow:.0f} s a run with another; --strategy {name} does it"
+            self._absent.append({**words, "remark": remark})
+            return
         engine, versions, refusal = admitted(program, self._settings.threads, self._opened)
         self.versions |= versions
         if engine is None:
@@ -103,21 +115,33 @@ class GradientField:
         each = 0.0
         for n_steps in self._steps:
             row = {**words, "steps": n_steps}
-            if each * n_steps > LONGEST and not self._settings.steps:
+            if each * n_steps > LONGEST_OF_ALL and not self._settings.steps:
                 remark = f"left out: {each * n_steps:.0f} s a run; --steps {n_steps} does it"
                 self._absent.append({**row, "remark": remark})
                 continue
             self._settings.tell(" ".join(map(str, row.values())))
-            alone, whole = (self._entrant(engine, task, row, flag) for flag in (False, True))
+            alone = self._entrant(engine, task, row, derivative=False, warm_up=True)
+            # Who is slow without a derivative and has compiled nothing gains little by a second run.
+            taken = alone.best or 0.0
+            warm_up = taken < SLOW or (alone.first or 0.0) > COMPILED * taken
+            whole = self._entrant(engine, task, row, derivative=True, warm_up=warm_up)
             each = (whole.best or 0.0) / n_steps
+            if n_steps == self._steps[0] and each * n_steps > LONGEST:
+                self._slow[module.NAME, variant["variant"]] = each * n_steps
             self._pairs.append((alone, whole))
 
     def _entrant(
-        self, engine: Engine, task: dict[str, Any], row: dict[str, Any], derivative: bool
+        self,
+        engine: Engine,
+        task: dict[str, Any],
+        row: dict[str, Any],
+        *,
+        derivative: bool,
+        warm_up: bool,
     ) -> Entrant:
         entrant = Entrant(engine, f"{row['steps']} {derivative}", row)
         each = {**task, "n_steps": row["steps"], "derivative": derivative}
-        entrant.prepare(each, 1)
+        entrant.prepare(each, int(warm_up))
         entrant.weigh(1)
         return entrant
 
@@ -131,47 +155,14 @@ class GradientField:
             steps=None,
             tell=settings.tell,
             least=1,
+            everyone=1,
         )
-        expected = self._expected()
-        rows = [_row(*pair, expected[pair[0].words["steps"]]) for pair in self._pairs]
+        expected = expected_gradients(
+            self._task, {pair[0].words["steps"] for pair in self._pairs}, settings.threads
+        )
+        rows = [gradient_row(*pair, expected[pair[0].words["steps"]]) for pair in self._pairs]
         found: list[dict[str, Any]] = []
         for n_steps in self._steps:
             same = [row for row in rows if row["steps"] == n_steps]
             found += with_ratios(same, "ms a step")
         return found + self._absent
-
-    def _expected(self) -> dict[int, float]:
-        """Return the gradient of the reference by the number of steps."""
-        found = {}
-        program = (xpmd_gradient, REFERENCE, None)
-        engine, _, refusal = admitted(program, self._settings.threads, self._opened)
-        assert engine is not None, refusal
-        task = {**self._task, **REFERENCE["options"], "precision": REFERENCE["precision"]}
-        for n_steps in {pair[0].words["steps"] for pair in self._pairs}:
-            whole = {**task, "n_steps": n_steps, "derivative": True}
-            engine.ask("prepare", key="reference", task=whole)
-            found[n_steps] = engine.ask("run", key="reference", times=1)["found"]["gradient"]
-        return found
-
-
-def _row(alone: Entrant, whole: Entrant, expected: float) -> dict[str, Any]:
-    row = dict(whole.words)
-    n_steps = row["steps"]
-    for column, value, factor in (
-        ("ms a step", whole.median, 1e3 / n_steps),
-        ("run ms a step", alone.median, 1e3 / n_steps),
-        ("MiB", whole.memory, 2.0**-20),
-        ("run MiB", alone.memory, 2.0**-20),
-        ("first call s", whole.first, 1.0),
-    ):
-        row[column] = None if value is None else value * factor
-    if whole.median is not None and alone.median is not None:
-        row["over the run"] = whole.median / alone.median
-    row["rounds"] = len(whole.wall)
-    failure = alone.failure or whole.failure
-    if failure is not None:
-        row["remark"] = failure
-    elif whole.found is not None:
-        row["gradient"] = whole.found["gradient"]
-        row["off by"] = abs(row["gradient"] / expected - 1.0)
-    return row

@@ -35,8 +35,12 @@ def load() -> float | None:
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
-def setting() -> dict[str, Any]:
-    """Return what there is to know about machine and versions."""
+def setting(threads: int) -> dict[str, Any]:
+    """Return what there is to know about machine and versions.
+
+    Args:
+        threads: that each program gets.
+    """
     versions = {"Python": platform.python_version()}
     for name in _LIBRARIES:
         try:
@@ -48,6 +52,7 @@ def setting() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "cores": cores(),
+        "threads of each program": threads,
         "load at the start": load(),
         "versions": versions,
     }

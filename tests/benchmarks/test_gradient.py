@@ -58,6 +58,25 @@ def test_a_fluid_with_a_list(reported):
     assert 0 < row["off by"] < 1e-4
 
 
+def test_slow_programs_are_left_out_and_the_remark_says_so(reported, monkeypatch):
+    """One strategy is measured of a program that takes long, and few steps of one that takes longer."""
+    chosen = ["--backend", "numpy", "--sizes", "20"]
+    monkeypatch.setattr("xpmd_benchmarks.gradient_field.LONGEST", 0.0)
+    report, page = reported("gradient", *chosen, "--steps", "4")
+    first, *others = report["tables"][0]["rows"]
+    assert first["strategy"] == "reverse"
+    assert first["rounds"] == 1
+    assert [row["strategy"] for row in others] == STRATEGIES[1:]
+    assert all("with another; --strategy" in row["remark"] for row in others)
+    assert "s a run with another; --strategy forward does it" in page
+    monkeypatch.setattr("xpmd_benchmarks.gradient_field.LONGEST_OF_ALL", 0.0)
+    monkeypatch.setattr("xpmd_benchmarks.suites.gradient.QUICK_STEPS", (4, 8))
+    report, _ = reported("gradient", *chosen, "--strategy", "reverse")
+    rows = {row["steps"]: row for row in report["tables"][0]["rows"]}
+    assert rows[4].get("remark") is None
+    assert rows[8]["remark"] == "left out: 0 s a run; --steps 8 does it"
+
+
 def test_states_take_memory_with_every_step(reported):
     """Positions, velocities and forces of each, in numbers of eight bytes."""
     chosen = ["--backend", "numpy", "--dtype", "float64", "--sizes", "100", "--steps", "100,400"]

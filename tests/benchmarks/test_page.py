@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 
-from xpmd.benchmark import BenchmarkReport, BenchmarkTable
+from xpmd.benchmark import BenchmarkRatio, BenchmarkReport, BenchmarkTable
 from xpmd.benchmark_page import folder_from, page
 from xpmd.benchmark_text import as_markdown
 from xpmd_benchmarks.figures import BarFigure, LineFigure, Panel
@@ -30,11 +30,11 @@ def test_all_of_it(bench, tmp_path):
     assert result.exit_code == 0, result.output
     text = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert "the numbers say nothing" in text
-    assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == [
+    assert re.findall(r"^## (\w+)", text, re.MULTILINE) == [
+        "Ratios",
         "fluid",
         "gradient",
         "growth",
-        "import",
     ]
     assert text.count("- versions: ") == text.count("- processor: ") == 1
     pictures = re.findall(r"!\[.+\]\(images/(\w+\.png)\)", text)
@@ -47,12 +47,16 @@ def test_all_of_it(bench, tmp_path):
 
 def everything():
     """Reports as long as they become with all that can be measured."""
-    from xpmd_benchmarks.suites import fluid, gradient, molecule
+    from xpmd_benchmarks.suites import fluid, gradient, growth, molecule, pairs
 
-    programs = [("xpmd", name, dtype) for name, dtype in product(BACKENDS, DTYPES)]
+    programs = [("xpmd", name, dtype) for name, dtype in product(BACKENDS, DTYPES)][:5]
     for name in PEERS:
         module = import_module(f"xpmd_benchmarks.engines.{name.replace('-', '_')}")
-        programs += [(name, each["variant"], each["precision"]) for each in module.variants(2)]
+        programs += [
+            (name, each["variant"], each["precision"])
+            for each in module.variants(2)
+            if "fluid" in each["tasks"]
+        ]
     names = ("program", "variant", "precision")
     rows = [
         {**dict(zip(names, program, strict=True)), "atoms": atoms, "ms a step": 1.0 / k}
@@ -69,21 +73,21 @@ def everything():
         for (name, way), atoms, steps in product([*ways, ("jax-md", "")], (50, 864), (100, 500))
     ]
     yield "gradient", gradient._summary(rows)
-    for name, count in (("growth", 5), ("growth", 6), ("import", 7)):
-        yield (
-            name,
-            BenchmarkTable("it", ("n",), tuple({"n": n} for n in range(count)), ("A note.",)),
-        )
-    steps = [
-        {"case": case, "precision": "float64", "backend": name, "us a step": 1.0}
-        for case, name in product(("all pairs", "thermostat and list", "records"), BACKENDS)
+    words = {"what": "it", "atoms": 4000, "backend": "jax", "precision": "float32", "ms": 1.0}
+    whats = (*pairs.POTENTIALS, *pairs.FORCES)
+    yield "pairs", pairs._summary([{**words, "what": what} for what in whats])
+    by_atoms = [{**words, "ns an atom and step": 1.0, "peak MiB": 1.0}]
+    by_steps = [
+        {**words, "strategy": way, "steps": steps, "us a step": 1.0, "MiB": 1.0}
+        for way, steps in product(("reverse", "reversible"), (1000, 100_000))
     ]
+    for table in growth._summaries(by_atoms, by_steps):
+        yield "growth", table
     trainings = [
         {"example": e, "start": s, "backend": b, "first epoch s": 1.0, "training s": 2.0}
-        for e, s, b in product("abc", ("first", "again"), BACKENDS)
+        for e, b, s in product("abc", BACKENDS, ("first", "again"))
     ]
-    for table in molecule._summaries(steps, trainings):
-        yield "molecule", table
+    yield "molecule", molecule._summary(trainings)
 
 
 def test_the_page_is_short_even_with_all_programs():
@@ -92,7 +96,10 @@ def test_the_page_is_short_even_with_all_programs():
         tables.setdefault(name, []).append(table)
     setting = dict.fromkeys(("date", "system", "processor", "cores", "load at the start"), "it")
     figures = [LineFigure("figure", "A figure", ())]
-    reports = [BenchmarkReport(name, (), figures, each, setting) for name, each in tables.items()]
+    ratios = [BenchmarkRatio(f"figure {k}", "over", {"864 atoms": 1.0}) for k in range(5)]
+    reports = [
+        BenchmarkReport(name, (), figures, each, setting, ratios) for name, each in tables.items()
+    ]
     assert len(reports) == 5
     text = page(reports, "images", quick=False)
     assert "the numbers say nothing" not in text

@@ -16,6 +16,7 @@ from rich.table import Table
 from xpmd import plugins as registry
 from xpmd.benchmark import BenchmarkReport, BenchmarkSettings, BenchmarkTable
 from xpmd.benchmark_page import folder_from, page
+from xpmd.benchmark_ratios import ratio_table
 from xpmd.benchmark_text import as_json, as_text, cells, setting_lines
 from xpmd.errors import XpmdError
 
@@ -65,6 +66,9 @@ def bench(
     reports = [_run(name, settings) for name in names]
     for report in reports:
         _show(report)
+    ratios = ratio_table(reports)
+    if ratios is not None:
+        _show_table(Console(), ratios)
     for file in (json_file, markdown):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -120,14 +124,18 @@ def _run(name: str, settings: BenchmarkSettings) -> BenchmarkReport:
 def _show(report: BenchmarkReport) -> None:
     console = Console()
     for table in report.tables:
-        if console.is_terminal:
-            console.print(_table(table))
-            for note in table.notes:
-                console.print(note, style="dim", markup=False)
-        else:
-            typer.echo(as_text(table) + "\n")
+        _show_table(console, table)
     for line in setting_lines(report.setting):
         typer.echo(line)
+
+
+def _show_table(console: Console, table: BenchmarkTable) -> None:
+    if console.is_terminal:
+        console.print(_table(table))
+        for note in table.notes:
+            console.print(note, style="dim", markup=False)
+    else:
+        typer.echo(as_text(table) + "\n")
 
 
 def _table(table: BenchmarkTable) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 NAME = "xpmd"
 INSTALL = "pip install xpmd"
 #: The first stands for what a user would write without thinking; the package has no default.
-SKINS = (0.3, 0.5, 0.6)
+SKINS = (0.3, 0.5)
 #: Neighbor finders by backend; the other backends take the last.
 FINDERS = {"numpy": "DistanceNeighborFinder", "": "CellListNeighborFinder"}
 

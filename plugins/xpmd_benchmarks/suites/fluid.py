@@ -12,7 +12,9 @@ from xpmd_benchmarks.backends import melting_backend
 from xpmd_benchmarks.engines import xpmd_fluid
 from xpmd_benchmarks.figures import LineFigure, Panel
 from xpmd_benchmarks.fluid_field import Field, programs_for
+from xpmd_benchmarks.fluid_ratios import agreement_ratios, time_ratios
 from xpmd_benchmarks.fluid_states import FluidStates, cells_a_side
+from xpmd_benchmarks.skin_search import Known
 from xpmd_benchmarks.states_folder import states_folder
 from xpmd_benchmarks.summaries import Summary
 
@@ -65,7 +67,7 @@ class Fluid(Benchmark):
     description: ClassVar[str] = "a Lennard-Jones fluid at constant energy, neighbor lists included"
 
     def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
-        found = machine.setting()
+        found = machine.setting(settings.threads)
         rows: list[dict[str, Any]] = []
         checks: list[dict[str, Any]] = []
         sizes = sorted(settings.sizes) or (QUICK_SIZES if settings.quick else SIZES)
@@ -73,14 +75,15 @@ class Fluid(Benchmark):
             cells_a_side(size)
         programs = programs_for(settings)
         folder, threads = states_folder(), settings.threads
-        known: dict[tuple[str, ...], float] = {}
+        known: dict[tuple[str, ...], Known] = {}
         states = FluidStates(folder, melting_backend(sizes), threads, settings.tell)
         for size in sizes:
             state = states.file(size)
             with ExitStack() as opened:
                 field = Field(settings, programs, state, size, opened, known)
                 rows += field.measured()
-                checks += agreement_rows(field.cases(), field.task, threads, folder)
+                if size == sizes[0]:
+                    checks += agreement_rows(field.cases(), field.task, threads, folder)
                 found["versions"] |= field.versions
         found["load at the end"] = machine.load()
         tables = [
@@ -93,7 +96,8 @@ class Fluid(Benchmark):
             ),
         ]
         figures = [LineFigure("bench_fluid", "Time of a step by number of atoms", [_panel(rows)])]
-        return BenchmarkReport("fluid", tables, figures, [_summary(rows, checks)], found)
+        ratios = time_ratios(rows, threads) + agreement_ratios(checks)
+        return BenchmarkReport("fluid", tables, figures, [_summary(rows, checks)], found, ratios)
 
 
 def _summary(rows: list[dict[str, Any]], checks: list[dict[str, Any]]) -> BenchmarkTable:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
+from xpmd.benchmark_text import cell
 from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import chosen_backends, compiling_backends
 from xpmd_benchmarks.figures import LineFigure, Panel
 from xpmd_benchmarks.growth_atoms import measured_atoms
+from xpmd_benchmarks.growth_ratios import growth_ratios
 from xpmd_benchmarks.growth_steps import measured_steps
+from xpmd_benchmarks.summaries import Summary
 
 SIZES, SLOW_SIZES, QUICK_SIZES = (864, 4000, 16_384, 131_072, 1_048_576), (864, 4000), (256, 500)
 STEPS, SLOW_STEPS, QUICK_STEPS = (1000, 10_000, 100_000), (1000,), (10, 40)
@@ -53,7 +56,7 @@ class Growth(Benchmark):
     description: ClassVar[str] = "growth with atoms and with steps"
 
     def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
-        found = machine.setting()
+        found = machine.setting(settings.threads)
         compiling = compiling_backends()
         names = chosen_backends(settings) if settings.backends else (compiling[:1] or ["numpy"])
         slow = not set(names) & set(compiling)
@@ -73,7 +76,29 @@ class Growth(Benchmark):
         figure = LineFigure(
             "bench_growth", "Growth with atoms and with steps", _panels(by_atoms, by_steps)
         )
-        return BenchmarkReport("growth", tables, [figure], (), found)
+        ratios = growth_ratios(by_atoms, by_steps)
+        return BenchmarkReport(
+            "growth", tables, [figure], _summaries(by_atoms, by_steps), found, ratios
+        )
+
+
+def _summaries(
+    by_atoms: list[dict[str, Any]], by_steps: list[dict[str, Any]]
+) -> tuple[BenchmarkTable, BenchmarkTable]:
+    of_atoms = Summary("backend", "precision")
+    of_steps = Summary("backend", "precision", "strategy")
+    for row in by_atoms:
+        time, peak = row.get("ns an atom and step"), row.get("peak MiB")
+        both = None if time is None or peak is None else f"{cell(time)} / {cell(peak)}"
+        of_atoms.put(row, f"{row['atoms']} atoms", both)
+    for row in by_steps:
+        time, memory = row.get("us a step"), row.get("MiB")
+        both = None if time is None or memory is None else f"{cell(time)} / {cell(memory)}"
+        of_steps.put(row, f"{row['steps']} steps", both)
+    return (
+        of_atoms.table("growth with atoms: ns an atom and step / MiB of the process", ATOMS_NOTES),
+        of_steps.table("growth of a gradient with steps: us a step / MiB", STEPS_NOTES),
+    )
 
 
 def _panels(by_atoms: list[dict[str, Any]], by_steps: list[dict[str, Any]]) -> list[Panel]:

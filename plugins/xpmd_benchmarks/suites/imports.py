@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
 from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import chosen_backends
+from xpmd_benchmarks.ratios import Side, standing
 
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 3, 2
 COLUMNS = ("what", "CPU ms", "wall ms", "beyond NumPy, CPU ms", "modules")
 NOTES = (
     "Medians, in turns, of fresh interpreters with their files in the system's cache; the start of the "
@@ -36,7 +37,7 @@ class Imports(Benchmark):
     description: ClassVar[str] = "imports in fresh interpreters"
 
     def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
-        found = machine.setting()
+        found = machine.setting(settings.threads)
         codes = {
             "import numpy": "import numpy",
             "import xpmd": "import xpmd",
@@ -54,7 +55,10 @@ class Imports(Benchmark):
         rows = [_row(what, times, taken["import numpy"]) for what, times in taken.items()]
         found["load at the end"] = machine.load()
         table = BenchmarkTable(self.description, COLUMNS, tuple(rows), NOTES)
-        return BenchmarkReport("import", [table], setting=found)
+        others = {what: {"what": what} for what in codes if what != "import numpy"}
+        beyond = Side("CPU beyond `import numpy`", {})
+        ratios = standing(rows, "beyond NumPy, CPU ms", beyond, others, unit="ms")
+        return BenchmarkReport("import", [table], summary=(), setting=found, ratios=ratios)
 
 
 def _clocked(code: str) -> tuple[float, float, int]:

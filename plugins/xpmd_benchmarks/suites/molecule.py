@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from xpmd.benchmark import Benchmark, BenchmarkReport, BenchmarkSettings, BenchmarkTable
+from xpmd.benchmark import (
+    Benchmark,
+    BenchmarkRatio,
+    BenchmarkReport,
+    BenchmarkSettings,
+    BenchmarkTable,
+)
 from xpmd.benchmark_text import cell
 from xpmd_benchmarks import machine
 from xpmd_benchmarks.backends import chosen_backends
 from xpmd_benchmarks.molecule_steps import stepped
 from xpmd_benchmarks.molecule_training import examples_folder, trained
+from xpmd_benchmarks.ratios import Side, standing
 from xpmd_benchmarks.summaries import Summary
 
 TRAINING_COLUMNS = (
@@ -53,7 +60,7 @@ class Molecule(Benchmark):
     description: ClassVar[str] = "small systems: the examples, and a step of 50 atoms"
 
     def run(self, settings: BenchmarkSettings) -> BenchmarkReport:
-        found = machine.setting()
+        found = machine.setting(settings.threads)
         examples_folder()
         backends = chosen_backends(settings)
         steps, trainings = stepped(settings, backends), trained(settings, backends)
@@ -64,20 +71,31 @@ class Molecule(Benchmark):
                 "trainings of the examples", TRAINING_COLUMNS, tuple(trainings), TRAINING_NOTES
             ),
         ]
-        return BenchmarkReport("molecule", tables, (), _summaries(steps, trainings), found)
+        ratios = _ratios(steps, trainings)
+        return BenchmarkReport("molecule", tables, (), [_summary(trainings)], found, ratios)
 
 
-def _summaries(
-    steps: list[dict[str, Any]], trainings: list[dict[str, Any]]
-) -> tuple[BenchmarkTable, BenchmarkTable]:
-    of_steps, of_trainings = Summary("case", "precision"), Summary("example", "start")
-    for row in steps:
-        of_steps.put(row, f"{row['backend']}, us", row.get("us a step"))
-    for row in trainings:
-        first, whole = row.get("first epoch s"), row.get("training s")
-        both = cell(first) if whole is None else f"{cell(first)} / {cell(whole)}"
-        of_trainings.put(row, f"{row['backend']}, s", both or None)
-    return (
-        of_steps.table("a step of 50 atoms", STEP_NOTES),
-        of_trainings.table("trainings: first epoch / all of it", TRAINING_NOTES),
-    )
+def _ratios(steps: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> list[BenchmarkRatio]:
+    """Return a step of 50 atoms, and the first example's training from a cold and a second start."""
+    found: list[BenchmarkRatio] = []
+    backends = {row["backend"]: {"backend": row["backend"]} for row in steps}
+    for case in dict.fromkeys(row["case"] for row in steps):
+        side = Side(f"a step of 50 atoms, {case}", {"case": case})
+        found += standing(steps, "us a step", side, backends, unit="us")
+    first = {"example": "lennard_jones_sigma"}
+    for start, column, what in (
+        ("first", "training s", "whole training, first start"),
+        ("again", "first epoch s", "first epoch, second start"),
+    ):
+        side = Side(f"{first['example']}, {what}", {**first, "start": start})
+        found += standing(trainings, column, side, backends, unit="s")
+    return found
+
+
+def _summary(trainings: list[dict[str, Any]]) -> BenchmarkTable:
+    short = Summary("example")
+    for first, again in zip(trainings[::2], trainings[1::2], strict=True):
+        times = first.get("first epoch s"), first.get("training s"), again.get("first epoch s")
+        known = None if times[0] is None else " / ".join(cell(time) or "-" for time in times)
+        short.put(first, f"{first['backend']}, s", known)
+    return short.table("trainings: first epoch / all of it / first epoch again", TRAINING_NOTES)
