@@ -19,6 +19,7 @@ ATOMS_COLUMNS = (
     "precision",
     "ns an atom and step",
     "ratio",
+    "CPU ns an atom and step",
     "ms a step",
     "peak MiB",
     "KiB an atom",
@@ -26,8 +27,9 @@ ATOMS_COLUMNS = (
     "remark",
 )
 ATOMS_NOTES = (
-    "The fluid of the suite `fluid`, skin 0.5, lists included. `peak MiB` is all of the process, "
-    "compilation and libraries included; `KiB an atom` is what it grew by from the smallest.",
+    "The fluid of the suite `fluid`, skin 0.5, lists included; atoms are in random order, as they are "
+    "after long diffusion. `peak MiB` is all of the process, compilation and libraries included; `KiB an "
+    "atom` is what it grew by from the smallest.",
 )
 STEPS_COLUMNS = (
     "steps",
@@ -42,8 +44,9 @@ STEPS_COLUMNS = (
 )
 STEPS_NOTES = (
     "Value and gradient of the suite `gradient`, 50 atoms, all pairs; `MiB` is in use at most beyond "
-    "what there was before. Cotangents are shortened to 1000 at each step: in so long a run of a chaotic "
-    "system they would outgrow the numbers.",
+    "what there was before; `reversible` keeps a state every 100 steps, and in whole numbers none. "
+    "Cotangents are shortened to 1000 at each step: in so long a run of a chaotic system they would "
+    "outgrow the numbers.",
 )
 
 
