@@ -11,7 +11,7 @@ from xpmd_benchmarks.figures import LineFigure, Panel
 from xpmd_benchmarks.growth_atoms import measured_atoms
 from xpmd_benchmarks.growth_steps import measured_steps
 
-SIZES, SLOW_SIZES, QUICK_SIZES = (864, 4000, 16_384, 131_072, 1_048_576), (864, 4000), (256, 500)
+SIZES, SLOW_SIZES, QUICK_SIZES = (4000, 16_384, 131_072, 1_048_576), (864, 4000), (256, 500)
 STEPS, SLOW_STEPS, QUICK_STEPS = (1000, 10_000, 100_000), (1000,), (10, 40)
 ATOMS_COLUMNS = (
     "atoms",
@@ -51,7 +51,7 @@ STEPS_NOTES = (
 
 
 class Growth(Benchmark):
-    """Atoms from 864 to a million; steps of a gradient from a thousand to a hundred thousand."""
+    """Atoms from 4000 to a million; steps of a gradient from a thousand to a hundred thousand."""
 
     description: ClassVar[str] = "growth with atoms and with steps"
 
