@@ -18,6 +18,8 @@ from xpmd_benchmarks.states_folder import states_folder
 
 SKIN = 0.5
 ROUNDS, SECONDS = 3, 0.5
+#: Steps of a run at least: each run builds a list to begin with, and some eight after that.
+LEAST, QUICK_LEAST = 60, 20
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.05
 
 
@@ -46,6 +48,7 @@ def measured_atoms(
                 rounds=settings.rounds or (QUICK_ROUNDS if quick else ROUNDS),
                 seconds=QUICK_SECONDS if quick else SECONDS,
                 steps=None,
+                least=QUICK_LEAST if quick else LEAST,
                 tell=settings.tell,
                 everyone=1,
             )
