@@ -139,7 +139,7 @@ def in_turns(
     plans = []
     for entrant in entrants:
         if entrant.failure is None:
-            each = entrant.best or entrant.try_out(min(SHORT, least, steps or least))
+            each = entrant.best or entrant.try_out(min(least, steps or least))
             length = steps or min(most_steps, max(least, round(seconds / each / least) * least))
             plans.append((entrant, length, min(1.0, _PATIENCE * seconds / (each * length))))
     for turn in range(rounds):

@@ -96,5 +96,5 @@ def sampled_entries(grid: Grid, boundary: Boundary, cutoff: float, *, full: bool
 
     evenly = counted(spread)
     if not full:
-        return math.ceil(evenly.mean() * n_atoms / 2)
-    return math.ceil(ROOM * max(evenly.max(), counted(crowded).max()))
+        return math.ceil(float(evenly.mean()) * n_atoms / 2)
+    return math.ceil(ROOM * max(int(evenly.max()), int(counted(crowded).max())))
