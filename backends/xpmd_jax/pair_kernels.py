@@ -39,6 +39,7 @@ def pair_forces(
     if neighbors.layout == "half":
         return None
     backend, neighbors = system.backend, _trusted(neighbors)
+    rows, system, (coords,) = _by_rows(system, neighbors, coords)
     leaves, spec = flatten(system)
 
     def summed(guarded: bool, neighbors: NeighborList, coords: Array, *leaves: Array) -> Arrays:
@@ -55,7 +56,8 @@ def pair_forces(
             factor = factor + _masked(mask, f)
         return row_sums(*(factor * part for part in geometry.parts))
 
-    return _guarded_where_differentiated(summed, neighbors, (coords, *leaves), backend)
+    sums = _guarded_where_differentiated(summed, rows, (coords, *leaves), backend)
+    return [neighbors.in_atoms(each) for each in sums]
 
 
 def pair_force_vjp(
@@ -74,6 +76,7 @@ def pair_force_vjp(
     if not _elementwise(_terms(system, neighbors, leaves), box.values):
         return None
     xp = backend.xp(coords)
+    rows, moved, (coords, w) = _by_rows(system, neighbors, coords, w)
 
     def summed(
         guarded: bool, neighbors: NeighborList, coords: Array, w: Array, *values: Array
@@ -100,15 +103,15 @@ def pair_force_vjp(
         of_box = [dot(h, each) for each in _moved_by_box(inside, raw, backend)]
         return row_sums(*along_parts, *h, *of_inputs, *of_box)
 
-    sums = _guarded_where_differentiated(summed, neighbors, (coords, w, *leaves.leaves), backend)
+    arrays = (coords, w, *flatten(moved)[0])
+    sums = iter(_guarded_where_differentiated(summed, rows, arrays, backend))
     n = system.boundary.dimensions
-    rows = iter(sums)
-    of_forces = [next(rows) for _ in range(n)] if forces else None
-    response = [next(rows) for _ in range(n)]
+    of_forces = [neighbors.in_atoms(next(sums)) for _ in range(n)] if forces else None
+    response = [neighbors.in_atoms(next(sums)) for _ in range(n)]
     for term in _terms(system, neighbors, leaves):
-        term.collect([_shaped(next(rows), value) for value in term.inputs], found)
+        term.collect([_shaped(next(sums), value) for value in term.inputs], found)
     for place in box.places:
-        found.add(place, neighbors.weight * jnp.sum(next(rows)))
+        found.add(place, neighbors.weight * jnp.sum(next(sums)))
     return PairForces(of_forces, response)
 
 
@@ -127,6 +130,9 @@ def pair_force_jvp(
         return None
     xp = backend.xp(coords)
     moving = [k for k, each in enumerate(tangents) if each is not None]
+    of_atoms = set(flatten(leaves.numbers.atoms)[0])
+    along = [_in_rows(neighbors, tangents[k])[0] if k in of_atoms else tangents[k] for k in moving]
+    rows, system, (coords, direction) = _by_rows(system, neighbors, coords, direction)
 
     def summed(
         guarded: bool, neighbors: NeighborList, coords: Array, direction: Array, *values: Array
@@ -159,12 +165,36 @@ def pair_force_jvp(
             *(factor_change * p + factor * c for p, c in zip(geometry.parts, change, strict=True)),
         )
 
-    along = tuple(tangents[k] for k in moving)
-    sums = _guarded_where_differentiated(
-        summed, neighbors, (coords, direction, *leaves.leaves, *along), backend
-    )
-    n = system.boundary.dimensions
-    return PairForces(list(sums[:n]), list(sums[n:]))
+    arrays = (coords, direction, *flatten(system)[0], *along)
+    sums = _guarded_where_differentiated(summed, rows, arrays, backend)
+    in_atoms, n = [neighbors.in_atoms(each) for each in sums], system.boundary.dimensions
+    return PairForces(in_atoms[:n], in_atoms[n:])
+
+
+def _by_rows(
+    system: Any, neighbors: NeighborList, *vectors: Array
+) -> tuple[NeighborList, Any, Sequence[Array]]:
+    """Return list, System and vectors `(n, d)` of the atoms renumbered so that row i is about atom i."""
+    if neighbors.layout != "sorted":
+        return neighbors, system, vectors
+    values, spec = flatten(system.atoms)
+    system = system.with_fields(atoms=unflatten(spec, _in_rows(neighbors, *values)))
+    rows = neighbors.with_fields(layout="full", order=None, place=None)
+    return rows, system, [neighbors.in_rows(vector) for vector in vectors]
+
+
+def _in_rows(neighbors: NeighborList, *values: Array) -> list[Array]:
+    """Return values, those `(n,)` of atoms in the order of the rows and in memory."""
+    if neighbors.layout != "sorted":
+        return list(values)
+    found = list(values)
+    own = [k for k, value in enumerate(values) if value.ndim]
+    if own:
+        for k, value in zip(
+            own, settled(*(neighbors.in_rows(values[k]) for k in own)), strict=True
+        ):
+            found[k] = value
+    return found
 
 
 def _guarded_where_differentiated(
@@ -288,15 +318,28 @@ class _TrustedList(NeighborList):
     def of_second(self, values: Array) -> Array:
         if self.layout == "dense":
             return values[None, :]
-        # Unsigned, so that nobody looks for indices that count from the end.
-        return values.at[self.second.astype(jnp.uint32)].get(mode="promise_in_bounds")
+        return _taken(self.in_rows(values), self.second)
+
+    def in_rows(self, values: Array) -> Array:
+        return values if self.layout != "sorted" else _taken(values, self.order)
+
+    def in_atoms(self, values: Array) -> Array:
+        return values if self.layout != "sorted" else _taken(values, self.place)
+
+
+def _taken(values: Array, places: Array) -> Array:
+    # Unsigned, so that nobody looks for indices that count from the end.
+    return values.at[places.astype(jnp.uint32)].get(mode="promise_in_bounds")
 
 
 def _trusted(neighbors: NeighborList) -> NeighborList:
     return _TrustedList(**{name: getattr(neighbors, name) for name in _FIELDS})
 
 
-_FIELDS = ("first", "second", "mask", "count", "overflow", "reference", "layout", "box")
+_FIELDS = (
+    *("first", "second", "mask", "count", "overflow", "reference", "layout", "box"),
+    *("order", "place"),
+)
 
 
 def _settled(boundary: Any, *vectors: Array) -> tuple[Any, list[Arrays]]:

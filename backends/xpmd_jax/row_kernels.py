@@ -24,10 +24,10 @@ WORD = 32
 def listed_rows(
     backend: Any, grid: Any, boundary: Any, limit: float, width: int, capacity: int
 ) -> tuple[Array, Array, Array]:
-    """Return numbers of neighbors `(n, capacity)`, which of them count, and how many there are."""
-    d = len(grid.own)
-    found = settled(*grid.own, *grid.columns, grid.rows, grid.order, *grid.ranges)
-    own, columns, (rows, order, first, count) = found[:d], found[d : 2 * d], found[2 * d :]
+    """Return places of neighbors `(n, capacity)`, which of them count, and how many there are."""
+    *columns, places, first, count = settled(*grid.columns, grid.places, *grid.ranges)
+    n_atoms = first.shape[0]
+    own, rows = [column[:n_atoms] for column in columns], jnp.arange(n_atoms, dtype=places.dtype)
     words = []
     for start in range(0, width, WORD):
         bits = min(WORD, width - start)
@@ -40,9 +40,9 @@ def listed_rows(
         )
         seen = jnp.arange(bits, dtype=count.dtype) < (count - start)[:, :, None]
         seen = seen & (squared <= limit)
-        seen = seen & (_slices(order, first + start, bits) != rows[:, None, None])
+        seen = seen & (_slices(places, first + start, bits) != rows[:, None, None])
         words.append(_word(seen))
-    return _filled(words, first, order, capacity)
+    return _filled(words, first, places, capacity)
 
 
 def _slices(values: Array, first: Array, length: int) -> Array:
@@ -61,7 +61,7 @@ def _word(mask: Array) -> Array:
 
 
 def _filled(
-    words: list[Array], first: Array, order: Array, capacity: int
+    words: list[Array], first: Array, places: Array, capacity: int
 ) -> tuple[Array, Array, Array]:
     """Return the rows that words `(n, ranges)`, several to a range, stand for."""
     n_ranges = first.shape[1]
@@ -87,7 +87,7 @@ def _filled(
         low = word & jnp.uint32((1 << size) - 1)
         rank, place, word = _past(_ones(low), rank, place, size, word, word >> size)
     mask = slots < count
-    second = order.at[jnp.where(mask, place, 0)].get(mode="promise_in_bounds")
+    second = places.at[jnp.where(mask, place, 0)].get(mode="promise_in_bounds")
     return second, mask, count[:, 0]
 
 

@@ -29,7 +29,7 @@ def pair_forces(
     system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
 ) -> Sequence[Array] | None:
     """Return the components of the summed forces."""
-    if not is_traced(coords) or neighbors.layout == "half":
+    if not is_traced(coords) or neighbors.layout in ("half", "sorted"):
         return None
     backend = system.backend
     geometry = _geometry(coords, system.boundary, neighbors, xp)
@@ -56,7 +56,7 @@ def pair_force_vjp(
 ) -> PairForces | None:
     """Return forces, if wanted, and J^T w; add parameter cotangents to `found`."""
     box = leaves.part(system.boundary, leaves.numbers.boundary)
-    if not is_traced(coords) or neighbors.layout == "half" or box.values:
+    if not is_traced(coords) or neighbors.layout in ("half", "sorted") or box.values:
         return None
     backend = system.backend
     xp = backend.xp(coords, w)

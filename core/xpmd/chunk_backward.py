@@ -111,8 +111,8 @@ def retreat(
 
     def body(back: Any, carry: Arrays) -> Arrays:
         k = active - 1 - back
-        lam, after, held, sums = _split(carry, n_floats, n_floats, n_lists)
-        lam = _cut(program, plan, lam, done + k + 1)
+        lam, after, held, sums = split(carry, n_floats, n_floats, n_lists)
+        lam = without_earlier(program, plan, lam, done + k + 1)
         if inside and interval is not None:
             lam = with_record(program, lam, of_records, k, interval)
         if plan.reconstruct:
@@ -127,7 +127,7 @@ def retreat(
             held_now = kept_up(program, held, *_at(program, leaves, now), 1, xp)
 
         def pulled(*values: Array) -> Arrays:
-            lam, after, held, sums = _split(values, n_floats, n_floats, n_lists)
+            lam, after, held, sums = split(values, n_floats, n_floats, n_lists)
             if plan.continuous:
                 new, more = continuous_step_back(
                     program, plan.places, leaves, (now, held_now), (after, held), lam
@@ -138,13 +138,13 @@ def retreat(
                 )
             return (*new, *(a + b for a, b in zip(sums, more, strict=True)))
 
-        lam, sums = _tempered(program, plan, pulled, lam, after, held, sums, done + k)
+        lam, sums = tempered(program, plan, pulled, lam, after, held, sums, done + k)
         return (*lam, *now, *held_now, *sums)
 
     carry = (*cotangents, *end, *lists, *totals)
     with program.holding(leaves):
         carry = backend.repeat(body, carry, active, program.structure.chunk)
-    lam, start, held, sums = _split(carry, n_floats, n_floats, n_lists)
+    lam, start, held, sums = split(carry, n_floats, n_floats, n_lists)
     return BackwardResult(lam, sums, start, held, program.neighbors(held).overflow)
 
 
@@ -299,7 +299,8 @@ def start_back(
     return filled(pull(cotangents), values, backend.xp(*cotangents))
 
 
-def _split(carry: Arrays, *sizes: int) -> tuple[Arrays, ...]:
+def split(carry: Arrays, *sizes: int) -> tuple[Arrays, ...]:
+    """Return parts of these sizes, and the rest."""
     parts, start = [], 0
     for size in sizes:
         parts.append(tuple(carry[start : start + size]))
@@ -379,7 +380,7 @@ def filled(cotangents: Sequence[Array | None], values: Sequence[Array], xp: Any)
     )
 
 
-def _cut(program: Program, plan: BackwardPlan, lam: Arrays, reached: Any) -> Arrays:
+def without_earlier(program: Program, plan: BackwardPlan, lam: Arrays, reached: Any) -> Arrays:
     """Return the cotangents of the state after `reached` steps, zero where a block of steps begins.
 
     Where records are closer than the truncation the run is cut in blocks of that many steps, counted
@@ -396,7 +397,7 @@ def _cut(program: Program, plan: BackwardPlan, lam: Arrays, reached: Any) -> Arr
     )
 
 
-def _tempered(
+def tempered(
     program: Program,
     plan: BackwardPlan,
     pulled: Callable[..., Arrays],
@@ -424,7 +425,7 @@ def _tempered(
                 distance = backend.xp(step).where(before_last, within, distance)
 
         def held_still(*values: Array) -> Arrays:
-            still, *_, totals = _split(values, n_floats, len(after), len(held))
+            still, *_, totals = split(values, n_floats, len(after), len(held))
             return (*(0.0 * part for part in still), *totals)
 
         near = distance <= tempering.truncate

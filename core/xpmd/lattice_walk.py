@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from xpmd.backend import Backend
-from xpmd.chunk_backward import step_back, with_record
+from xpmd.chunk_backward import (
+    BackwardPlan,
+    split,
+    step_back,
+    tempered,
+    with_record,
+    without_earlier,
+)
 from xpmd.chunk_forward import prepared
 from xpmd.errors import GradientError
 from xpmd.force_field import total_forces
@@ -95,12 +102,13 @@ class LatticeWalk:
         state = state._replace(buffers=self.full.get(chunk.number, state.buffers))
         end = self.floats(state)
         cotangents, of_records = back.with_records(chunk, end, cotangents)
+        plan = back.plan(reconstruct=True)
         while True:
             lam, totals, whole, lists = walk.program.compiled(
-                lattice_retreat, self.factor, back.places, bool(of_records), exact=True
+                lattice_retreat, self.factor, plan, exact=True
             )(
                 walk.leaves, state, walk.keys, walk.start_step + chunk.done, chunk.active,
-                cotangents, of_records, back.totals,
+                chunk.done, cotangents, of_records, back.totals,
             )  # fmt: skip
             if not walk.overflowed(lists):
                 break
@@ -224,13 +232,13 @@ def _after(room: Sequence[Array], neighbors: NeighborList, backend: Backend) -> 
 def lattice_retreat(
     program: Program,
     factor: tuple[int, int],
-    places: tuple[int, ...],
-    has_records: bool,
+    plan: BackwardPlan,
     leaves: Arrays,
     whole: LatticeState,
     keys: Array,
     t0: Any,
     active: Any,
+    done: Any,
     cotangents: Arrays,
     of_records: Arrays,
     totals: Arrays,
@@ -251,10 +259,9 @@ def lattice_retreat(
     def body(back: Any, carry: Arrays) -> Arrays:
         k = active - 1 - back
         after_whole, f = LatticeState(*carry[:3]), carry[3]
-        lists = tuple(carry[4 : 4 + n_lists])
-        rest = carry[4 + n_lists :]
-        lam, sums = tuple(rest[:n_lam]), tuple(rest[n_lam:])
-        if has_records and program.structure.records_inside and interval is not None:
+        lists, lam, sums = split(carry[4:], n_lists, n_lam)
+        lam = without_earlier(program, plan, lam, done + k + 1)
+        if of_records and program.structure.records_inside and interval is not None:
             lam = with_record(program, lam, of_records, k, interval)
         noise = program.noise(simulator, system, keys, t0 + k)
         found: list[Any] = []
@@ -271,19 +278,21 @@ def lattice_retreat(
         )
         after = _as_floats(lattice, after_whole, f, box)
         now = _as_floats(lattice, now_whole, now_f, box)
-        new, more = step_back(program, places, leaves, now, after, lists, keys, t0 + k, lam)
-        sums = tuple(a + b for a, b in zip(sums, more, strict=True))
-        return (*now_whole, now_f, *found, *new, *sums)
+
+        def pulled(*values: Array) -> Arrays:
+            lam, after, lists, sums = split(values, n_lam, n_lam, n_lists)
+            new, more = step_back(
+                program, plan.places, leaves, now, after, lists, keys, t0 + k, lam
+            )
+            return (*new, *(a + b for a, b in zip(sums, more, strict=True)))
+
+        lam, sums = tempered(program, plan, pulled, lam, after, lists, sums, done + k)
+        return (*now_whole, now_f, *found, *lam, *sums)
 
     carry = (*whole, end[2], *lists, *cotangents, *totals)
     carry = backend.repeat(body, carry, active, program.structure.chunk)
-    rest = carry[4 + n_lists :]
-    return (
-        tuple(rest[:n_lam]),
-        tuple(rest[n_lam:]),
-        LatticeState(*carry[:3]),
-        tuple(carry[4 : 4 + n_lists]),
-    )
+    lists, lam, sums = split(carry[4:], n_lists, n_lam)
+    return lam, sums, LatticeState(*carry[:3]), lists
 
 
 def _as_floats(lattice: Lattice, whole: LatticeState, forces: Array, box: Arrays) -> Arrays:

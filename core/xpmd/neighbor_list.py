@@ -8,7 +8,7 @@ from xpmd.boundary import Boundary
 from xpmd.module import Module, static
 
 Array = Any
-Layout = Literal["half", "full", "dense"]
+Layout = Literal["half", "full", "sorted", "dense"]
 
 #: The count of a list that would be wrong with any capacity.
 PAST_MENDING = 2**31 - 1
@@ -33,9 +33,12 @@ class PairEntries(Protocol):
 class NeighborList(Module):
     """Pairs of atoms within the cutoff of a finder when it was built.
 
-    Three layouts. "half" holds each pair once: `first` and `second` have shape `(capacity,)`. "full"
+    Four layouts. "half" holds each pair once: `first` and `second` have shape `(capacity,)`. "full"
     holds it from both ends: row i of `second`, shape `(n, capacity)`, are the neighbors of atom i.
-    "dense" holds all n x n pairs and no indices. Padding is masked out; excluded pairs are absent.
+    "sorted" is the same for atoms in another order, in which those close in space are close in memory:
+    row k is about atom `order[k]`, and `second` holds numbers of rows instead of atoms. "dense" holds
+    all n x n pairs and no indices. The methods know all of them. Padding is masked out; excluded pairs
+    are absent.
 
     Attributes:
         mask: True where there is a pair; `None` if all are.
@@ -43,6 +46,7 @@ class NeighborList(Module):
         overflow: True if something did not suffice; the list must then not be used.
         reference: coordinates `(n, d)` the list was built at, nm.
         box: boundary the list was built in; put in by the upkeep, not by finders.
+        order, place: the atom of each row and the row of each atom, `(n,)`; "sorted" only.
     """
 
     first: Array
@@ -53,6 +57,8 @@ class NeighborList(Module):
     reference: Array
     layout: Layout = static()
     box: Boundary | None = None
+    order: Array = None
+    place: Array = None
 
     @property
     def weight(self) -> float:
@@ -61,11 +67,19 @@ class NeighborList(Module):
 
     def of_first(self, values: Array) -> Array:
         """Return per-atom values `(n,)` of the first atom of each entry."""
-        return values[self.first] if self.layout == "half" else values[:, None]
+        return values[self.first] if self.layout == "half" else self.in_rows(values)[:, None]
 
     def of_second(self, values: Array) -> Array:
         """Return per-atom values `(n,)` of the second atom of each entry."""
-        return values[None, :] if self.layout == "dense" else values[self.second]
+        return values[None, :] if self.layout == "dense" else self.in_rows(values)[self.second]
+
+    def in_rows(self, values: Array) -> Array:
+        """Return per-atom values `(n, ...)` in the order of the rows."""
+        return values if self.layout != "sorted" else values[self.order, ...]
+
+    def in_atoms(self, values: Array) -> Array:
+        """Return per-row values `(n, ...)` in the order of the atoms."""
+        return values if self.layout != "sorted" else values[self.place, ...]
 
     def sum_on_atoms(self, values: Array, n_atoms: int, *, backend: Any, xp: Any) -> Array:
         """Add each entry's value to its first atom and take it from its second; `(n,)`.
@@ -75,7 +89,7 @@ class NeighborList(Module):
         if self.layout == "half":
             gained = backend.index_add(n_atoms, self.first, values)
             return gained - backend.index_add(n_atoms, self.second, values)
-        return xp.sum(values, axis=1)
+        return self.in_atoms(xp.sum(values, axis=1))
 
     def sum_by_role(
         self, of_first: Array, of_second: Array | None, n_atoms: int, *, backend: Any
@@ -91,8 +105,8 @@ class NeighborList(Module):
             return total + backend.index_add(n_atoms, self.second, of_second)
         xp = backend.xp(of_first)
         if of_first.shape[1] == 1:
-            return of_first[:, 0]
-        return xp.sum(of_first, axis=1)
+            return self.in_atoms(of_first[:, 0])
+        return self.in_atoms(xp.sum(of_first, axis=1))
 
 
 def roomier(count: int, capacity: int) -> int:

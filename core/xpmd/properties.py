@@ -120,11 +120,6 @@ def _closest_pair(system: Any, neighbors: Any, xp: Any) -> str:
         return ""
     place = int(known.argmin())
     where: tuple[int, ...] = divmod(place, known.shape[1]) if known.ndim == 2 else (place,)
-    if neighbors.layout == "half":
-        first = int(system.backend.known(neighbors.first)[where])
-        second = int(system.backend.known(neighbors.second)[where])
-    else:
-        first = where[0]
-        dense = neighbors.layout == "dense"
-        second = where[1] if dense else int(system.backend.known(neighbors.second)[where])
+    ends = neighbors.of_first(system.index), neighbors.of_second(system.index)
+    first, second = (int(xp.broadcast_to(end, squared.shape)[where]) for end in ends)
     return f": atoms {first} and {second} are {float(known[where]) ** 0.5:.3g} nm apart"

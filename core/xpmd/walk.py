@@ -432,18 +432,8 @@ class WalkBack:
             reconstruct: whether step records were kept, and states are found by undoing steps.
             continuous: whether the equation of motion is differentiated, rather than the steps.
         """
-        walk = self.walk
-        has_records = any(part is not None for part in self._of_records)
+        walk, plan = self.walk, self.plan(reconstruct=reconstruct, continuous=continuous)
         cotangents, of_records = self.with_records(chunk, end, cotangents)
-        truncating = self._tempering.truncate is not None
-        plan = BackwardPlan(
-            self.places,
-            reconstruct,
-            has_records,
-            continuous,
-            self._tempering,
-            walk.n_steps if truncating else 0,
-        )
         while True:
             lists = walk.lists_at(end)
             result: BackwardResult = walk.program.compiled(retreat, plan)(
@@ -464,6 +454,14 @@ class WalkBack:
         walk.hold(result.floats, result.lists)
         self.totals = result.totals
         return result.cotangents, result.floats
+
+    def plan(self, *, reconstruct: bool, continuous: bool = False) -> BackwardPlan:
+        """Return what the compiled way back is specialised on; arguments as for `retreat`."""
+        has_records = any(part is not None for part in self._of_records)
+        n_steps = self.walk.n_steps if self._tempering.truncate is not None else 0
+        return BackwardPlan(
+            self.places, reconstruct, has_records, continuous, self._tempering, n_steps
+        )
 
     def with_records(self, chunk: Chunk, end: Arrays, cotangents: Arrays) -> tuple[Arrays, Arrays]:
         """Return cotangents with those of a record at a chunk's end, and those of its own records."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from xpmd.chunk_backward import Tempering
 from xpmd.concrete import require_positive, require_whole
 from xpmd.errors import GradientError
 from xpmd.gradient_strategy import TrajectoryStrategy
@@ -63,8 +62,6 @@ class Reversible(TrajectoryStrategy):
         return walk.run(keep="records", anchors=walk.anchors_every(self.anchor_every))
 
     def _forward_on_lattice(self, walk: Walk) -> Any:
-        if self.tempering != Tempering():
-            raise GradientError("The fixed-point mode has no `truncate`, `clip_norm` or `damping`.")
         on_lattice = LatticeWalk(walk)
         first = state = on_lattice.begin()
         for chunk in walk.chunks:

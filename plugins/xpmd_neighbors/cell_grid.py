@@ -18,21 +18,22 @@ class Grid(NamedTuple):
     """Atoms in sorted order, and where to look for the neighbors of each.
 
     Attributes:
-        order: number of the atom at each place; atoms in seams have a second place.
-        columns: components of the coordinates at each place.
-        rows: number of the atom that each row is about.
-        own: components of the coordinates of each row.
-        ranges: where the candidates of each row are, the atom itself among them. Atoms whose
+        order: number of the atom at each place, `(n,)`.
+        places: where what is found at each place is first found, `(n + seams,)`: the place itself,
+            or for atoms in seams that of which they are copies.
+        columns: components of the coordinates at each place, seams included.
+        ranges: where the candidates of the atom at each place are, itself among them. Atoms whose
             coordinates are not finite have none and are none.
-        unique: whether each pair is seen from one end only, if `ahead` was asked for.
+        both_ends: whether each pair is to be seen from both ends.
+        ahead: whether candidates are such that each pair is seen from one end only.
     """
 
     order: Array
+    places: Array
     columns: list[Array]
-    rows: Array
-    own: list[Array]
     ranges: Ranges
-    unique: bool
+    both_ends: bool
+    ahead: bool
 
 
 def sort_into_cells(
@@ -42,18 +43,18 @@ def sort_into_cells(
     cells: tuple[int, ...],
     width: int | None,
     *,
+    both_ends: bool,
     backend: Backend,
     xp: Any,
-    by_atom: bool = False,
 ) -> Grid:
     """Return the grid of at least one atom.
 
     Args:
         cells: most cells along each direction.
         width: most candidates in a range; `None` for as many as there are, if that is known.
-        by_atom: rows are in the order of the atoms and see each pair from both ends. Otherwise they
-            are sorted and see it from one end only, where the numbers are known and the box is wide
-            enough for that; no cell is looked at twice in any case.
+        both_ends: whether each pair is to be seen from both ends. Otherwise the candidates are those
+            of one end, where the numbers are known and the box is wide enough for that; no cell is
+            looked at twice in any case.
     """
     lost = ~xp.all(xp.isfinite(coords), axis=1)
     # An atom that is nowhere would make the cells of all others endless.
@@ -72,21 +73,12 @@ def sort_into_cells(
     order = sorted_order(number, n_cells + 1, backend=backend, xp=xp)
     edges = backend.asarray(range(n_cells + 1), dtype="int32", device=device)
     starts = xp.astype(xp.searchsorted(number[order], edges, side="left"), order.dtype)
-    if by_atom:
-        rows = backend.asarray(range(coords.shape[0]), dtype=kind, device=device)
-        ahead, own = False, columns
-    else:
-        rows, lost, own = order, lost[order], [column[order] for column in columns]
-        axes = [axis._replace(place=axis.place[order]) for axis in axes]
-        ahead = sees_ahead(axes, backend)
+    axes = [axis._replace(place=axis.place[order]) for axis in axes]
+    ahead = not both_ends and sees_ahead(axes, backend)
     ranges, seams = ranges_of(axes, starts, width, ahead=ahead, backend=backend, xp=xp)
-    count = xp.where(lost[:, None], xp.zeros_like(ranges.count), ranges.count)
-    order = xp.concat([order, order[seams]])
-    return Grid(
-        order,
-        [column[order] for column in columns],
-        rows,
-        own,
-        ranges._replace(count=count),
-        ahead,
-    )
+    count = xp.where(lost[order][:, None], xp.zeros_like(ranges.count), ranges.count)
+    here = backend.asarray(range(coords.shape[0]), dtype=kind, device=device)
+    places = xp.concat([here, seams])
+    found = xp.concat([order, order[seams]])
+    columns = [column[found] for column in columns]
+    return Grid(order, places, columns, ranges._replace(count=count), both_ends, ahead)

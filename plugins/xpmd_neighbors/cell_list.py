@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from xpmd.backend import Backend
-from xpmd.backend import backend as backend_named
 from xpmd.boundary import Boundary
 from xpmd.exclusions import Exclusions
 from xpmd.module import flatten, unflatten
@@ -23,9 +24,9 @@ from xpmd_neighbors.cell_candidates import near, pairs_in_blocks, squared_limit
 from xpmd_neighbors.cell_grid import Grid, sort_into_cells
 from xpmd_neighbors.cell_rows import listed_rows
 from xpmd_neighbors.distance import listed_on_host, lists_exactly
-from xpmd_neighbors.host_lists import most_entries
 from xpmd_neighbors.host_pairs import host_pairs
 from xpmd_neighbors.row_packing import rounded_width
+from xpmd_neighbors.sampled_counts import cells_covering, entries_needed, host_grid
 
 Array = Any
 
@@ -59,20 +60,16 @@ class CellListNeighborFinder(CutoffNeighborFinder):
             # An even fluid has fewer atoms in a range than within the cutoff.
             cells = most_cells(boundary.widths(), self.cutoff, n_atoms)
             return CellPlan(cells, _roomy(min(n_atoms, max(16, self.capacity))), self.capacity)
-        boundary, host = unflatten(spec, box), backend_named("numpy")
-        xp = host.xp(known)
-        cells, width = self._cells(known, boundary, xp), 0
-        if n_atoms:
-            grid = sort_into_cells(
-                known, boundary, self.cutoff, cells, None, backend=host, xp=xp, by_atom=True
-            )
-            width = int(grid.ranges.count.max())
+        boundary = unflatten(spec, box)
+        cells = cells_covering(known, boundary, self.cutoff, np)
+        if not n_atoms:
+            return CellPlan(cells, _roomy(0), self.capacity or bucketed(0))
+        grid = host_grid(known, boundary, self.cutoff, cells)
         capacity = self.capacity
         if capacity is None:
-            first, second = host_pairs(known, boundary, self.cutoff)
             full = backend.capabilities.pair_layout == "full"
-            capacity = bucketed(most_entries(first, second, n_atoms, full=full))
-        return CellPlan(cells, _roomy(width), capacity)
+            capacity = bucketed(entries_needed(grid, known, boundary, self.cutoff, full=full))
+        return CellPlan(cells, _roomy(int(grid.ranges.count.max())), capacity)
 
     def enlarge(self, plan: Any, neighbors: NeighborList) -> CellPlan:
         require_mendable(neighbors, exact=plan == EXACT)
@@ -106,10 +103,12 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         if backend.capabilities.lists_on_host:
             return self._listed_on_host(coords, boundary, exclusions, plan, backend, xp)
         full = backend.capabilities.pair_layout == "full"
-        cells = self._cells(coords, boundary, xp) if plan == EXACT else plan.cells
-        width = None if plan == EXACT else plan.width
+        if plan == EXACT:
+            cells, width = cells_covering(coords, boundary, self.cutoff, xp), None
+        else:
+            cells, width = plan.cells, plan.width
         grid = sort_into_cells(
-            coords, boundary, self.cutoff, cells, width, backend=backend, xp=xp, by_atom=full
+            coords, boundary, self.cutoff, cells, width, both_ends=full, backend=backend, xp=xp
         )
         if plan == EXACT:
             first, second = pairs_in_blocks(grid, boundary, self.cutoff, backend=backend, xp=xp)
@@ -137,15 +136,6 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         )
         return found.with_fields(count=xp.stack([found.count, xp.zeros_like(found.count)]))
 
-    def _cells(self, coords: Array, boundary: Boundary, xp: Any) -> tuple[int, ...]:
-        """Return how many cells cover known coordinates."""
-        extents = list(boundary.widths())
-        for k, repeats in enumerate(boundary.periodic):
-            if not repeats:
-                column = coords[:, k]
-                extents[k] = float(xp.max(column) - xp.min(column)) if column.shape[0] else 0.0
-        return most_cells(extents, self.cutoff, int(coords.shape[0]))
-
     def _rows(
         self,
         grid: Grid,
@@ -156,17 +146,31 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         backend: Backend,
         xp: Any,
     ) -> NeighborList:
-        """Return the neighbors of each atom in a row of its own."""
+        """Return the neighbors of each atom in a row of its own; rows are in the order of the cells."""
         limit = squared_limit(self.cutoff, coords.dtype, xp)
         second, valid, count = listed_rows(
             backend, grid, boundary, limit, plan.width, plan.capacity
         )
+        rows = grid.places[: grid.order.shape[0]]
+        place = backend.index_add(rows.shape[0], grid.order, rows)
         if exclusions is not None:
-            valid = valid & ~exclusions.excludes(grid.rows[:, None], second, xp=xp)
+            partners = exclusions.partners[grid.order, :]
+            partners = xp.where(partners < 0, partners, xp.astype(place[partners], partners.dtype))
+            at_places = exclusions.with_fields(partners=partners)
+            valid = valid & ~at_places.excludes(rows[:, None], second, xp=xp)
         needed = [xp.max(count), xp.astype(xp.max(grid.ranges.count), xp.int32)]
         overflow = (needed[0] > plan.capacity) | (needed[1] > plan.width)
-        none = grid.rows[:0]
-        return NeighborList(none, second, valid, xp.stack(needed), overflow, coords, layout="full")
+        return NeighborList(
+            rows[:0],
+            second,
+            valid,
+            xp.stack(needed),
+            overflow,
+            coords,
+            layout="sorted",
+            order=grid.order,
+            place=place,
+        )
 
     def _padded(
         self,
@@ -181,10 +185,11 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         """Return each pair once in arrays of fixed length."""
         n_atoms, n_ranges = grid.ranges.first.shape
         limit = squared_limit(self.cutoff, coords.dtype, xp)
-        mask, place = near(grid, boundary, limit, plan.width, 0, n_atoms, backend=backend, xp=xp)
+        rows = grid.places[:n_atoms]
+        mask, place = near(grid, boundary, limit, plan.width, rows, backend=backend, xp=xp)
         flat, count = backend.nonzero_padded(xp.reshape(mask, (-1,)), plan.capacity)
-        first = grid.rows[flat // (n_ranges * plan.width)]
-        second = grid.order[xp.reshape(place, (-1,))[flat]]
+        first = grid.order[flat // (n_ranges * plan.width)]
+        second = grid.order[grid.places[xp.reshape(place, (-1,))[flat]]]
         device, kind = backend.device_of(coords), backend.capabilities.index_dtype
         slots = backend.asarray(range(plan.capacity), dtype=kind, device=device)
         valid = slots < xp.astype(count, slots.dtype)

@@ -18,27 +18,28 @@ Array = Any
 def listed_rows(
     backend: Backend, grid: Grid, boundary: Boundary, limit: float, width: int, capacity: int
 ) -> tuple[Array, Array, Array]:
-    """Return the atoms near the atom of each row.
+    """Return the places of the atoms near the atom at each place.
 
     Args:
+        grid: one that sees each pair from both ends.
         limit: largest r^2 of a pair, nm^2.
         width: candidates looked at in each range.
         capacity: entries in a row.
 
     Returns:
-        Numbers of atoms `(n, capacity)`, the number of some atom in entries that do not count; a mask
-        of those that do; and how many each row has to hold, `(n,)`, int32.
+        Places `(n, capacity)`, that of some atom in entries that do not count; a mask of those that
+        do; and how many each row has to hold, `(n,)`, int32.
     """
     xp = backend.xp(grid.order)
     n_atoms, n_ranges = grid.ranges.first.shape
-    mask, _ = near(grid, boundary, limit, width, 0, n_atoms, backend=backend, xp=xp)
+    rows = grid.places[:n_atoms]
+    mask, _ = near(grid, boundary, limit, width, rows, backend=backend, xp=xp)
     bits = word_bits(width)
     words = xp.reshape(mask, (n_atoms, n_ranges * (width // bits), bits))
     candidate, count = packed(words, capacity, backend=backend, xp=xp)
-    device, kind = backend.device_of(grid.order), backend.capabilities.index_dtype
+    device = backend.device_of(grid.order)
     slots = backend.asarray(range(capacity), dtype="int32", device=device)
     valid = slots[None, :] < count[:, None]
     candidate = xp.astype(xp.where(valid, candidate, xp.zeros_like(candidate)), grid.order.dtype)
-    row = backend.asarray(range(n_atoms), dtype=kind, device=device)[:, None]
-    start = xp.reshape(grid.ranges.first, (-1,))[row * n_ranges + candidate // width]
-    return grid.order[start + candidate % width], valid, count
+    start = xp.reshape(grid.ranges.first, (-1,))[rows[:, None] * n_ranges + candidate // width]
+    return grid.places[start + candidate % width], valid, count

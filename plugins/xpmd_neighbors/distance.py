@@ -21,6 +21,12 @@ from xpmd.neighbor_finder import (
 from xpmd.neighbor_list import NeighborList, bucketed, roomier, wasteful
 from xpmd_neighbors.host_lists import most_entries, pairs_padded, rows_padded
 from xpmd_neighbors.host_pairs import METHODS, host_pairs
+from xpmd_neighbors.sampled_counts import (
+    MOST_COUNTED,
+    cells_covering,
+    host_grid,
+    sampled_entries,
+)
 
 Array = Any
 
@@ -54,9 +60,13 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
         known, box = backend.known(coords), [backend.known(leaf) for leaf in leaves]
         if known is None or any(leaf is None for leaf in box):
             return None
+        boundary, full = unflatten(spec, box), backend.capabilities.pair_layout == "full"
+        if known.shape[0] > MOST_COUNTED:
+            cells = cells_covering(known, boundary, self.cutoff, np)
+            grid = host_grid(known, boundary, self.cutoff, cells)
+            return bucketed(sampled_entries(grid, boundary, self.cutoff, full=full))
         excluded = None if exclusions is None else backend.known(exclusions.partners)
-        first, second = self._pairs(known, unflatten(spec, box), excluded)
-        full = backend.capabilities.pair_layout == "full"
+        first, second = self._pairs(known, boundary, excluded)
         return bucketed(most_entries(first, second, known.shape[0], full=full))
 
     def enlarge(self, plan: Any, neighbors: NeighborList) -> int:

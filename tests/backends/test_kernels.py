@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import xpmd as md
+from xpmd import neighbor_finder
 from xpmd.force_derivatives import force_jvp, force_vjp
 from xpmd.force_field import pair_forces
 from xpmd.kernels import KERNELS
@@ -17,7 +18,7 @@ from xpmd.leaf_map import Cotangents, LeafMap
 from xpmd.module import flatten
 from xpmd.neighbor_upkeep import neighbors_of
 from xpmd_interactions import Coulomb, LennardJones
-from xpmd_neighbors import AllPairs, DistanceNeighborFinder
+from xpmd_neighbors import AllPairs, CellListNeighborFinder, DistanceNeighborFinder
 from xpmd_simulators import VelocityVerlet
 
 N_ATOMS = 30
@@ -124,16 +125,32 @@ EVERY = [
     for finder in ("list", "all pairs")
     if finder == "all pairs" or case[1] != "none"
 ]
+# Rows of neighbors, which so few atoms have only if told not to look at all distances.
+EVERY += [(*case, finder) for case in CASES[2::4] for finder in ("rows", "sorted rows")]
+FINDERS = {
+    "list": DistanceNeighborFinder(cutoff=0.9),
+    "all pairs": AllPairs(),
+    "rows": DistanceNeighborFinder(cutoff=0.9),
+    "sorted rows": CellListNeighborFinder(cutoff=0.9),
+}
 
 
 @pytest.mark.parametrize(("interactions", "cutoff", "box", "finder"), EVERY)
 def test_as_the_generic_sums(
-    on: md.Backend, array: Any, interactions: str, cutoff: str, box: str, finder: str
+    on: md.Backend,
+    array: Any,
+    interactions: str,
+    cutoff: str,
+    box: str,
+    finder: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    system = system_of(
-        array, interactions, cutoff, box, finder=AllPairs() if finder == "all pairs" else None
-    )
+    if "rows" in finder:
+        monkeypatch.setattr(neighbor_finder, "MOST_DENSE", 0)
+    system = system_of(array, interactions, cutoff, box, finder=FINDERS[finder])
     neighbors, xp = neighbors_of(system)
+    if "rows" in finder and on.capabilities.pair_layout == "full":
+        assert neighbors.layout == {"rows": "full", "sorted rows": "sorted"}[finder]
     rng = np.random.default_rng(6)
     w, direction = (array(rng.standard_normal((N_ATOMS, 3))) for _ in range(2))
     leaves, _ = flatten(system)
@@ -151,7 +168,7 @@ def test_as_the_generic_sums(
     def everything() -> list[Any]:
         # Inside a compiled function, as it is used.
         def run(coords: Any) -> Any:
-            forces = md.forces(system.replace(coords=coords))
+            forces = xp.stack(list(pair_forces(system, coords, neighbors, xp=xp)), axis=-1)
             first = force_vjp(system, coords, neighbors, w, wanted)
             second = force_jvp(system, coords, neighbors, direction, tangents)
             return [forces, *first[:2], *second, *(c for c in first[2] if c is not None)]

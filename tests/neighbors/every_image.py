@@ -126,9 +126,10 @@ def listed(neighbors: Any, on: md.Backend) -> Any:
         mask = np.ones(len(first), bool) if neighbors.mask is None else known(neighbors.mask)
         np.add.at(seen, (first[mask], second[mask]), 1)
         return np.triu(seen + seen.T) + np.diag(np.diag(seen))
-    row, column = np.nonzero(known(neighbors.mask))
-    partner = column if neighbors.layout == "dense" else known(neighbors.second)[row, column]
-    np.add.at(seen, (row, partner), 1)
+    mask = known(neighbors.mask)
+    numbers = on.asarray(range(n_atoms), dtype=on.capabilities.index_dtype)
+    ends = (known(of(numbers)) for of in (neighbors.of_first, neighbors.of_second))
+    np.add.at(seen, tuple(np.broadcast_to(end, mask.shape)[mask] for end in ends), 1)
     assert (seen == seen.T).all(), "a pair is seen from one end only"
     return np.triu(seen)
 

@@ -107,10 +107,11 @@ def listed(neighbors: NeighborList, on: Backend, n_atoms: int, label: str) -> se
         entries = list(zip(first[chosen].tolist(), second[chosen].tolist(), strict=True))
         times = 1
     else:
-        dense = neighbors.layout == "dense"
-        shape = (n_atoms, n_atoms) if dense else second.shape
+        numbers = on.asarray(range(n_atoms), dtype=on.capabilities.index_dtype)
+        ends = [on.to_numpy(of(numbers)) for of in (neighbors.of_first, neighbors.of_second)]
+        shape = (n_atoms, ends[1].shape[1])
         entries = [
-            (i, j if dense else int(second[i, j]))
+            (int(ends[0][i, 0]), int(ends[1][i if len(ends[1]) > 1 else 0, j]))
             for i in range(shape[0])
             for j in range(shape[1])
             if mask is None or mask[i, j]
