@@ -51,7 +51,7 @@ class CompiledTorchBackend(TorchBackend):
         trace, run = current_trace(), current_run()
         if trace is not None:
             return _met(trace, body, carry, times, at_most)
-        found = None if run is None else run.body(path := run.next_path(), tuple(carry))
+        found = None if run is None else run.body(run.next_path(), tuple(carry))
         if run is None or found is None:
             with running(None):
                 return super().repeat(body, carry, times, at_most)

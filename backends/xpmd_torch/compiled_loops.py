@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,8 @@ from xpmd_torch.traced_parts import Part, Script, Trace, UntraceableError, trace
 Array = Any
 Arrays = tuple[Any, ...]
 
+_log = logging.getLogger(__name__)
+
 
 class CompiledFunction:
     """A function whose loops are compiled when they are met."""
@@ -24,7 +27,8 @@ class CompiledFunction:
         self.bodies: dict[Any, Body | None] = {}
 
     def __call__(self, *arguments: Any) -> Any:
-        leaves, spec = optree.tree_flatten(arguments)
+        everything: Any = arguments
+        leaves, spec = optree.tree_flatten(everything)
         if _running.get() is not None or any(_is_followed(leaf) for leaf in leaves):
             with running(None):
                 return self.function(*arguments)
@@ -78,10 +82,12 @@ class Running:
         key = (self.key, path, tuple(_kind(part) for part in carry))
         bodies = self.function.bodies
         if key not in bodies:
-            bodies[key] = Body(self, path, carry)
+            body = Body(self, path, carry)
             try:
-                bodies[key].part(self.inputs(0, carry), ())
-            except UntraceableError:
+                body.part(self.inputs(0, carry), ())
+                bodies[key] = body
+            except UntraceableError as error:
+                _log.info("A loop is run as it stands, for it cannot be compiled: %s", error)
                 bodies[key] = None
         return bodies[key]
 

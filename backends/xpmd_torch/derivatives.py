@@ -19,8 +19,8 @@ _forward_ad: Any = torch.autograd.forward_ad
 
 
 @contextlib.contextmanager
-def forward_mode() -> Iterator[None]:
-    """Keep to itself what PyTorch says about its own code when forward mode is first used."""
+def quietly() -> Iterator[None]:
+    """Keep to itself what PyTorch says about its own code when parts of it are first used."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
         yield
@@ -169,7 +169,7 @@ def jvp(
     function: Callable[..., Arrays], xs: Arrays, tangents: Sequence[Array | None]
 ) -> tuple[Arrays, tuple[Array | None, ...]]:
     """Return outputs and tangents by forward-mode differentiation, outside of any other."""
-    with forward_mode(), _forward_ad.dual_level():
+    with quietly(), _forward_ad.dual_level():
         duals = [
             x if t is None else _forward_ad.make_dual(x, t)
             for x, t in zip(xs, tangents, strict=True)

@@ -134,8 +134,10 @@ def _differences(vectors: Array, neighbors: NeighborList) -> list[Array]:
     return [neighbors.of_first(c) - neighbors.of_second(c) for c in columns]
 
 
-def _derivatives(term: PairFunction, squared: Array, mask: Array | None, backend: Any) -> list[Array]:
-    """Return f and its derivatives by s and by each input for each entry, zero where it does not count."""
+def _derivatives(
+    term: PairFunction, squared: Array, mask: Array | None, backend: Any
+) -> list[Array]:
+    """Return f and its derivatives by s and each input, for each entry; zero where it does not count."""
     primals = (squared, *term.inputs)
     found: list[Array] = []
     for k, value in enumerate(primals):

@@ -30,6 +30,8 @@ from torch._subclasses.fake_tensor import (
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
+from xpmd_torch.derivatives import quietly
+
 Array = Any
 Arrays = tuple[Any, ...]
 Script = tuple[str, ...]
@@ -236,8 +238,8 @@ def traced_part(
     Raises:
         UntraceableError: it does something else on the way than computing.
     """
-    from torch._inductor.decomposition import select_decomp_table
-
+    with quietly():
+        from torch._inductor.decomposition import select_decomp_table
     reached: list[_Reached] = []
 
     def traced(*inputs: Array) -> list[Array]:
@@ -250,7 +252,7 @@ def traced_part(
         raise UntraceableError("The loop was not met again.")
 
     try:
-        with torch.no_grad():
+        with quietly(), torch.no_grad():
             made = make_fx(
                 traced, select_decomp_table(), tracing_mode="fake", _allow_non_fake_inputs=True
             )(*examples)
@@ -383,8 +385,9 @@ def _multiply_by_inverses(graph: Any) -> None:
 
 
 def _compiled(made: Any, examples: list[Array]) -> Callable[[list[Array]], Sequence[Array]]:
-    from torch._inductor import config
-    from torch._inductor.compile_fx import compile_fx_inner
+    with quietly():
+        from torch._inductor import config
+        from torch._inductor.compile_fx import compile_fx_inner
 
-    with torch.no_grad(), config.patch(OPTIONS):
-        return compile_fx_inner(made, examples)  # type: ignore[no-any-return]
+        with torch.no_grad(), config.patch(OPTIONS):
+            return compile_fx_inner(made, examples)

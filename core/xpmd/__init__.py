@@ -157,6 +157,7 @@ __all__ = [
     "backend_of",
     "bonded_pairs",
     "check_gradient",
+    "compiled",
     "create",
     "forces",
     "grad",

@@ -31,6 +31,8 @@ QUICK_ROUNDS, QUICK_SECONDS = 1, 0.01
 LONGEST = 3.0
 #: A number of steps that would take longer is left out unless it is asked for, seconds.
 LONGEST_OF_ALL = 10.0
+#: Of a program that takes longer to compile, one strategy is measured unless more are asked for, seconds.
+LONGEST_FIRST = 15.0
 #: Seconds of a run alone, and first over second run, by which one sees that nothing is compiled.
 SLOW, COMPILED = 1.0, 1.5
 
@@ -103,7 +105,7 @@ class GradientField:
         slow = self._slow.get((module.NAME, variant["variant"]))
         if slow is not None and not self._settings.strategies:
             name = variant["strategy"]
-            remark = f"left out: {slow:.0f} s a run with another; --strategy {name} does it"
+            remark = f"left out: {slow:.0f} s the first run with another; --strategy {name} does it"
             self._absent.append({**words, "remark": remark})
             return
         engine, versions, refusal = admitted(program, self._settings.threads, self._opened)
@@ -126,8 +128,11 @@ class GradientField:
             warm_up = taken < SLOW or (alone.first or 0.0) > COMPILED * taken
             whole = self._entrant(engine, task, row, derivative=True, warm_up=warm_up)
             each = (whole.best or 0.0) / n_steps
-            if n_steps == self._steps[0] and each * n_steps > LONGEST:
-                self._slow[module.NAME, variant["variant"]] = each * n_steps
+            if n_steps == self._steps[0]:
+                first = whole.first or 0.0
+                longest = first if first > LONGEST_FIRST else each * n_steps
+                if longest > LONGEST:
+                    self._slow[module.NAME, variant["variant"]] = longest
             self._pairs.append((alone, whole))
 
     def _entrant(

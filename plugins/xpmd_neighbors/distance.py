@@ -124,6 +124,7 @@ def listed_on_host(
         first, second = search_pairs(known, cell, rest[-1] if extra else None)
         if plan == EXACT:
             return first, second, np.asarray(len(first)), np.asarray(False)
+        assert isinstance(plan, int)
         if full:
             return rows_padded(first, second, n_atoms, plan, by_column=by_column)
         return pairs_padded(first, second, plan)

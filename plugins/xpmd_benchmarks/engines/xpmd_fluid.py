@@ -88,9 +88,11 @@ class Fluid:
         )
 
     def run(self, steps: int) -> None:
+        from xpmd.compiling import compiled
         from xpmd.simulate import simulate
 
-        self._system = simulate(self._system, self._simulator, steps).system
+        with compiled():
+            self._system = simulate(self._system, self._simulator, steps).system
         self._system.backend.synchronize(self._system.velocities)
 
     def arrays(self) -> dict[str, Any]:

@@ -60,9 +60,12 @@ class Gradient:
         return xp.sum(moved * moved) / self._start.shape[0]
 
     def run(self, times: int) -> dict[str, float]:
+        from xpmd.compiling import compiled
+
         found: tuple[Any, ...] = ()
         for _ in range(times):
-            result = self._call(self._sigma)
+            with compiled():
+                result = self._call(self._sigma)
             found = result if self._task["derivative"] else (result,)
             found = tuple(float(self._on.to_numpy(part)) for part in found)
         return dict(zip(("value", "gradient"), found, strict=False))

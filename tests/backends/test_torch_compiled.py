@@ -1,0 +1,220 @@
+"""PyTorch compiled: what its parts do together, interpreted; and the same through the compiler itself."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import xpmd as md
+from xpmd import program
+
+torch = pytest.importorskip("torch")
+
+from xpmd_interactions import HarmonicAngle, HarmonicBond, LennardJones  # noqa: E402
+from xpmd_neighbors import CellListNeighborFinder, DistanceNeighborFinder  # noqa: E402
+from xpmd_simulators import OBABO, Langevin, VelocityVerlet  # noqa: E402
+from xpmd_thermostats import AndersenThermostat  # noqa: E402
+from xpmd_torch import compiled_loops, traced_parts  # noqa: E402
+
+SIDE, N = 4.2, 27
+
+
+@pytest.fixture
+def interpreted(monkeypatch):
+    """Have graphs run one operation after the other, which tests all but the compiler in no time."""
+    made: list[int] = []
+
+    def as_they_are(graph, examples):
+        made.append(len(graph.graph.nodes))
+        return lambda values: graph(*values)
+
+    monkeypatch.setattr(traced_parts, "_compiled", as_they_are)
+    monkeypatch.setattr(program, "_programs", type(program._programs)())
+    return made
+
+
+def fluid(finder=None, sigma=1.0, bonded=False, boundary=None, dtype="float64"):
+    rng = np.random.default_rng(3)
+    grid = np.stack(np.meshgrid(*[np.arange(3)] * 3), -1).reshape(-1, 3) * (SIDE / 3)
+    coords = torch.as_tensor(grid + rng.normal(size=grid.shape) * 0.05, dtype=getattr(torch, dtype))
+    velocities = torch.as_tensor(rng.normal(size=grid.shape), dtype=getattr(torch, dtype))
+    interactions = [LennardJones(cutoff=md.ShiftedForceCutoff(1.6))]
+    if bonded:
+        interactions += [
+            HarmonicBond(atoms=[[0, 1], [3, 4], [6, 7]], k=[50.0, 40.0, 30.0], r0=1.4),
+            HarmonicAngle(atoms=[[0, 1, 2]], k=20.0, theta0=2.0),
+        ]
+    return md.System(
+        atoms=md.Atoms(mass=1.0, sigma=sigma, epsilon=1.0),
+        coords=coords,
+        velocities=velocities,
+        boundary=boundary or md.CubicBoundary(SIDE),
+        interactions=interactions,
+        neighbor_finder=finder or md.NeighborFinder(),
+        units=md.units.reduced,
+    )
+
+
+def both(system, simulator, n_steps, **settings):
+    eager = md.simulate(system, simulator, n_steps, **settings)
+    with md.compiled():
+        return eager, md.simulate(system, simulator, n_steps, **settings)
+
+
+def assert_same(eager, compiled, tolerance=1e-10):
+    for a, b in ((eager.coords, compiled.coords), (eager.velocities, compiled.velocities)):
+        assert torch.allclose(a, b, rtol=tolerance, atol=tolerance)
+    assert eager.observations.keys() == compiled.observations.keys()
+    for name, rows in eager.observations.items():
+        assert torch.allclose(rows, compiled.observations[name], rtol=tolerance, atol=tolerance)
+
+
+FINDERS = {
+    "all pairs": None,
+    "cells": CellListNeighborFinder(cutoff=1.7),
+    "every": DistanceNeighborFinder(cutoff=1.9, every=4),
+}
+SIMULATORS = {
+    "verlet": VelocityVerlet(dt=0.004),
+    "langevin": Langevin(dt=0.004, temperature=1.0, friction=1.0),
+    "obabo": OBABO(dt=0.004, temperature=1.0, friction=1.0),
+    "andersen": VelocityVerlet(dt=0.004, coupling=AndersenThermostat(temperature=1.0, tau=0.1)),
+}
+
+
+@pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_runs(interpreted, monkeypatch, finder, simulator):
+    """Lists are rows here as for many atoms, not masks of all pairs."""
+    monkeypatch.setattr("xpmd.neighbor_finder.MOST_DENSE", 0)
+    observe = {"temperature": md.Observe(md.temperature, every=5)}
+    results = both(fluid(FINDERS[finder]), SIMULATORS[simulator], 33, seed=5, observe=observe)
+    assert_same(*results)
+    assert interpreted
+
+
+def test_dense_lists_bonds_and_triclinic_boxes(interpreted):
+    box = md.TriclinicBoundary([[SIDE, 0.0, 0.0], [0.3, SIDE, 0.0], [0.1, 0.2, SIDE]])
+    assert_same(*both(fluid(FINDERS["cells"], bonded=True), SIMULATORS["langevin"], 20, seed=1))
+    assert_same(*both(fluid(boundary=box), SIMULATORS["verlet"], 20))
+
+
+@pytest.mark.parametrize(
+    "strategy", ["reverse", "checkpointed", "reversible", "forward", "adjoint"]
+)
+@pytest.mark.parametrize("finder", ["all pairs", "cells"])
+def test_gradients(interpreted, monkeypatch, strategy, finder):
+    monkeypatch.setattr("xpmd.neighbor_finder.MOST_DENSE", 0)
+    simulator = SIMULATORS["verlet" if strategy == "adjoint" else "langevin"]
+
+    def loss(parameters):
+        system = fluid(FINDERS[finder], parameters["sigma"], bonded=True)
+        observe = {"temperature": md.Observe(md.temperature, every=5)}
+        result = md.simulate(system, simulator, 24, seed=2, observe=observe)
+        return torch.mean(result.coords**2) + torch.mean(result.observations["temperature"])
+
+    parameters = {"sigma": torch.tensor(1.0, dtype=torch.float64)}
+    call = md.value_and_grad(loss, strategy=strategy)
+    value, gradient = call(parameters)
+    with md.compiled():
+        again, of_compiled = call(parameters)
+    assert torch.allclose(value, again, rtol=1e-11)
+    assert torch.allclose(gradient["sigma"], of_compiled["sigma"], rtol=1e-8)
+
+
+def test_parameters_of_each_atom(interpreted):
+    def loss(parameters):
+        system = fluid(None, parameters["sigma"])
+        return torch.mean(md.simulate(system, SIMULATORS["verlet"], 15).coords ** 2)
+
+    parameters = {"sigma": torch.linspace(0.95, 1.05, N, dtype=torch.float64)}
+    _, gradient = md.value_and_grad(loss)(parameters)
+    with md.compiled():
+        _, of_compiled = md.value_and_grad(loss)(parameters)
+    assert torch.allclose(gradient["sigma"], of_compiled["sigma"], rtol=1e-8, atol=1e-12)
+
+
+def test_backward_of_a_loss(interpreted):
+    """`loss.backward()` through a compiled run."""
+    found = []
+    for wanted in (False, True):
+        sigma = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+        with md.compiled(wanted):
+            loss = torch.mean(md.simulate(fluid(None, sigma), SIMULATORS["verlet"], 15).coords ** 2)
+        loss.backward()
+        found.append(sigma.grad)
+    assert torch.allclose(*found, rtol=1e-9)
+    assert interpreted
+
+
+def test_no_number_of_a_run_is_kept_in_a_graph(interpreted):
+    """Steps, seeds, parameters and lists are inputs: graphs of one run serve the next."""
+    simulator = SIMULATORS["langevin"]
+    both(fluid(FINDERS["cells"]), simulator, 12, seed=1)
+    made = len(interpreted)
+    assert_same(*both(fluid(FINDERS["cells"], sigma=0.97), simulator, 21, seed=9, start_step=7))
+    assert len(interpreted) == made
+
+
+class Counting(md.GeneralInteraction):
+    """A well that asks for a number on the way, which no graph can hold."""
+
+    def energy(self, coords, system, neighbors, *, xp):
+        return xp.sum(coords**2) * (2.0 if float(xp.sum(coords).detach()) > 0 else 1.0)
+
+
+def test_what_cannot_be_compiled_runs_as_it_stands(interpreted, caplog):
+    caplog.set_level("INFO")
+    system = md.System(
+        atoms=md.Atoms(mass=[1.0, 2.0]),
+        coords=torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.7]], dtype=torch.float64),
+        boundary=md.CubicBoundary(3.0),
+        interactions=[Counting()],
+    )
+    assert_same(*both(system, VelocityVerlet(dt=0.001), 5))
+    assert "cannot be compiled" in caplog.text
+
+
+def test_the_result_is_on_the_plain_backend(interpreted):
+    with md.compiled():
+        result = md.simulate(fluid(), SIMULATORS["verlet"], 3)
+    assert result.system.backend is md.backend("torch")
+    on = md.backend("torch").compiled()
+    assert pickle.loads(pickle.dumps(on)) is on
+    assert copy.deepcopy(on) is on
+    assert on.compiled() is on
+
+
+@pytest.mark.parametrize("name", ["numpy", "jax"])
+def test_where_there_is_nothing_to_compile(name):
+    try:
+        on = md.backend(name)
+    except md.BackendError as error:
+        pytest.skip(str(error))
+    assert on.compiled() is on
+
+
+def test_through_the_compiler(monkeypatch):
+    """The compiler itself, with a list that is rebuilt, and noise."""
+    monkeypatch.setattr("xpmd.neighbor_finder.MOST_DENSE", 0)
+    results = both(fluid(FINDERS["cells"]), SIMULATORS["langevin"], 33, seed=5)
+    assert_same(*results)
+    assert compiled_loops.current_run() is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["reverse", "reversible", "forward"])
+def test_gradients_through_the_compiler(strategy):
+    def loss(parameters):
+        system = fluid(FINDERS["cells"], parameters["sigma"], bonded=True)
+        return torch.mean(md.simulate(system, SIMULATORS["langevin"], 24, seed=2).coords ** 2)
+
+    parameters = {"sigma": torch.tensor(1.0, dtype=torch.float64)}
+    call = md.value_and_grad(loss, strategy=strategy)
+    _, gradient = call(parameters)
+    with md.compiled():
+        _, of_compiled = call(parameters)
+    assert torch.allclose(gradient["sigma"], of_compiled["sigma"], rtol=1e-8)
