@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import xpmd as md
-from xpmd import neighbor_finder
 from xpmd.force_derivatives import force_jvp, force_vjp
 from xpmd.force_field import pair_forces
 from xpmd.kernels import KERNELS
@@ -125,12 +124,10 @@ EVERY = [
     for finder in ("list", "all pairs")
     if finder == "all pairs" or case[1] != "none"
 ]
-# Rows of neighbors, which so few atoms have only if told not to look at all distances.
-EVERY += [(*case, finder) for case in CASES[2::4] for finder in ("rows", "sorted rows")]
+EVERY += [(*case, "sorted rows") for case in CASES[2::4]]
 FINDERS = {
     "list": DistanceNeighborFinder(cutoff=0.9),
     "all pairs": AllPairs(),
-    "rows": DistanceNeighborFinder(cutoff=0.9),
     "sorted rows": CellListNeighborFinder(cutoff=0.9),
 }
 
@@ -143,14 +140,11 @@ def test_as_the_generic_sums(
     cutoff: str,
     box: str,
     finder: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if "rows" in finder:
-        monkeypatch.setattr(neighbor_finder, "MOST_DENSE", 0)
     system = system_of(array, interactions, cutoff, box, finder=FINDERS[finder])
     neighbors, xp = neighbors_of(system)
-    if "rows" in finder and on.capabilities.pair_layout == "full":
-        assert neighbors.layout == {"rows": "full", "sorted rows": "sorted"}[finder]
+    if finder == "sorted rows" and on.capabilities.pair_layout == "full":
+        assert neighbors.layout == "sorted"
     rng = np.random.default_rng(6)
     w, direction = (array(rng.standard_normal((N_ATOMS, 3))) for _ in range(2))
     leaves, _ = flatten(system)

@@ -15,7 +15,8 @@ from xpmd.neighbor_upkeep import build_neighbors, plan_neighbors
 from xpmd_interactions import LennardJones
 from xpmd_neighbors import CellListNeighborFinder, DistanceNeighborFinder, distance, sampled_counts
 from xpmd_neighbors.distance import lists_exactly
-from xpmd_neighbors.host_pairs import host_pairs, most_entries
+from xpmd_neighbors.host_lists import most_entries
+from xpmd_neighbors.host_pairs import host_pairs
 from xpmd_neighbors.sampled_counts import (
     MOST_COUNTED,
     ROOM,
