@@ -132,7 +132,14 @@ class CellListNeighborFinder(CutoffNeighborFinder):
             return host_pairs(known, cell, self.cutoff, excluded)
 
         found = listed_on_host(
-            search, coords, boundary, exclusions, plan.capacity, backend=backend, xp=xp
+            search,
+            coords,
+            boundary,
+            exclusions,
+            plan.capacity,
+            cutoff=self.cutoff,
+            backend=backend,
+            xp=xp,
         )
         return found.with_fields(count=xp.stack([found.count, xp.zeros_like(found.count)]))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xpmd.boundary import Boundary
-from xpmd_neighbors.compiled_search import found
+from xpmd_neighbors.compiled_search import by_column, found, found_rows
 
 Array = Any
 
@@ -25,6 +25,35 @@ def cell_pairs(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array,
         coords: `(n, d)`, nm, finite; may lie outside the cell.
         boundary: a periodic box is at least three times as wide as the cutoff.
     """
+    placed = _placed(coords, boundary, cutoff)
+    return found(*placed)
+
+
+def cell_rows(
+    coords: Array, boundary: Boundary, cutoff: float, capacity: int
+) -> tuple[Array, Array, int]:
+    """Return rows of neighbors `(n, capacity)`, which entries count, and how many the longest takes.
+
+    Entries of the same place in their rows follow one another in memory.
+
+    Args:
+        coords, boundary, cutoff: as for `cell_pairs`.
+        capacity: entries in a row; what finds no room is left out.
+    """
+    placed = _placed(coords, boundary, cutoff)
+    n_atoms = len(coords)
+    rows = np.empty((n_atoms, capacity), dtype=np.int32)
+    counts = np.empty(n_atoms, dtype=np.int64)
+    columns = np.empty((capacity, n_atoms), dtype=np.int64)
+    mask = np.empty((capacity, n_atoms), dtype=np.bool_)
+
+    found_rows(*placed, rows, counts)  # type: ignore[call-arg]
+    by_column(rows, counts, columns, mask)
+    return columns.T, mask.T, int(counts.max())
+
+
+def _placed(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Any, ...]:
+    """Return what a search takes: positions, their cells, and how cells lie."""
     d, repeats = boundary.dimensions, np.zeros(3, dtype=np.bool_)
     repeats[:d] = boundary.periodic
     columns = [np.ascontiguousarray(coords[:, k]) for k in range(d)]
@@ -47,7 +76,7 @@ def cell_pairs(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array,
         scale = cells[k] if repeats[k] or not extents[k] else cells[k] / extents[k]
         # What is rounded up to the end belongs to the last cell.
         places[k] = np.minimum(part * scale, cells[k] - 1)
-    return found(position, places, cells, reach, repeats, vectors, cutoff * cutoff)
+    return position, places, cells, reach, repeats, vectors, cutoff * cutoff
 
 
 def _grid(extents: list[float], repeats: Array, cutoff: float, n_atoms: int) -> tuple[Array, Array]:

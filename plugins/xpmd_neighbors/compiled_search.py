@@ -81,6 +81,74 @@ def found(
 
 
 @_compiled
+def found_rows(
+    position: Array,
+    places: Array,
+    cells: Array,
+    reach: Array,
+    repeats: Array,
+    vectors: Array,
+    limit: float,
+    rows: Array,
+    counts: Array,
+) -> None:
+    """Fill the rows of all atoms.
+
+    Args:
+        rows: neighbors of each atom `(n, capacity)`; what finds no room is left out.
+        counts: how many each row has to hold `(n,)`.
+    """
+    capacity = rows.shape[1]
+    order, starts = _sorted_into_cells(places, cells)
+    there, others = np.empty((3, 1024)), np.empty(1024, dtype=np.int32)
+    met, flags = np.empty(1025, dtype=np.int32), np.empty(1024, dtype=np.uint8)
+    for cell in range(len(starts) - 1):
+        if starts[cell] == starts[cell + 1]:
+            continue
+        there, others, size = _around(
+            cell, position, order, starts, cells, reach, repeats, vectors, there, others
+        )
+        if size > len(flags):
+            flags, met = (
+                np.empty(len(others), dtype=np.uint8),
+                np.empty(len(others) + 1, dtype=np.int32),
+            )
+        x, y, z, nearby = there[0, :size], there[1, :size], there[2, :size], others[:size]
+        for j in order[starts[cell] : starts[cell + 1]]:
+            own_x, own_y, own_z = position[0, j], position[1, j], position[2, j]
+            for k in range(len(x)):
+                squared = (x[k] - own_x) ** 2 + (y[k] - own_y) ** 2 + (z[k] - own_z) ** 2
+                flags[k] = 1 if (squared <= limit) & (nearby[k] != j) else 0
+            count = 0
+            for k in range(len(x)):
+                met[count] = nearby[k]
+                count += flags[k]
+            counts[j] = count
+            own = rows[j]
+            for k in range(min(count, capacity)):
+                own[k] = met[k]
+
+
+@_compiled
+def by_column(rows: Array, counts: Array, columns: Array, mask: Array) -> None:
+    """Copy rows, a few at a time, to columns that follow one another in memory.
+
+    Args:
+        rows, counts: as for `found_rows`.
+        columns: the same numbers `(capacity, n)`, 0 in entries that do not count.
+        mask: which of them do `(capacity, n)`.
+    """
+    for start in range(0, len(rows), 64):
+        end = min(start + 64, len(rows))
+        for k in range(rows.shape[1]):
+            column, counted = columns[k], mask[k]
+            for atom in range(start, end):
+                counts_here = k < counts[atom]
+                column[atom] = rows[atom, k] if counts_here else 0
+                counted[atom] = counts_here
+
+
+@_compiled
 def _around(
     cell: int,
     position: Array,

@@ -20,7 +20,7 @@ from xpmd.neighbor_finder import (
 )
 from xpmd.neighbor_list import NeighborList, bucketed, roomier, wasteful
 from xpmd_neighbors.host_lists import most_entries, pairs_padded, rows_padded
-from xpmd_neighbors.host_pairs import METHODS, host_pairs
+from xpmd_neighbors.host_pairs import METHODS, host_pairs, host_rows
 from xpmd_neighbors.sampled_counts import (
     MOST_COUNTED,
     cells_covering,
@@ -89,7 +89,14 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
         if lists_densely(int(coords.shape[0]), backend):
             return dense_pairs(coords, boundary, self.cutoff, exclusions, backend=backend, xp=xp)
         return listed_on_host(
-            self._pairs, coords, boundary, exclusions, plan, backend=backend, xp=xp
+            self._pairs,
+            coords,
+            boundary,
+            exclusions,
+            plan,
+            cutoff=self.cutoff if self.method is None else None,
+            backend=backend,
+            xp=xp,
         )
 
     def _pairs(self, coords: Any, boundary: Boundary, excluded: Any) -> tuple[Any, Any]:
@@ -103,6 +110,7 @@ def listed_on_host(
     exclusions: Exclusions | None,
     plan: int | str,
     *,
+    cutoff: float | None = None,
     backend: Backend,
     xp: Any,
 ) -> NeighborList:
@@ -112,6 +120,7 @@ def listed_on_host(
         search_pairs: first and second atoms of pairs, each once, sorted, from NumPy's coordinates, the
             boundary and the excluded partners of each atom or `None`.
         plan: room in the list, or `EXACT`.
+        cutoff: that of the list, nm, if rows may be found in the fastest way there is.
     """
     box, box_spec = flatten(boundary)
     extra = () if exclusions is None else (exclusions.partners,)
@@ -121,7 +130,10 @@ def listed_on_host(
 
     def search(known: Any, *rest: Any) -> tuple[Any, ...]:
         cell = unflatten(box_spec, rest[: len(box)])
-        first, second = search_pairs(known, cell, rest[-1] if extra else None)
+        excluded = rest[-1] if extra else None
+        if by_column and cutoff is not None and isinstance(plan, int):
+            return host_rows(known, cell, cutoff, excluded, plan)
+        first, second = search_pairs(known, cell, excluded)
         if plan == EXACT:
             return first, second, np.asarray(len(first)), np.asarray(False)
         assert isinstance(plan, int)

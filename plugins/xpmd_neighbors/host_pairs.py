@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xpmd.boundary import Boundary
-from xpmd_neighbors.host_lists import COMPILED_SEARCH, host_order
+from xpmd_neighbors.host_lists import COMPILED_SEARCH, host_order, rows_padded
 
 Array = Any
 
@@ -31,6 +31,7 @@ def host_pairs(
     excluded: Array | None = None,
     *,
     method: str | None = None,
+    often: bool = False,
 ) -> tuple[Array, Array]:
     """Return first and second atom of each pair within the cutoff, first < second, sorted.
 
@@ -42,22 +43,21 @@ def host_pairs(
         coords: `(n, d)`, nm; may lie outside the cell.
         excluded: excluded partners of each atom `(n, most)`, padded with -1.
         method: a key of `METHODS`; the first that is installed and fits if left out.
+        often: numba is worth loading however few the atoms are.
 
     Raises:
         ValueError: the method is not installed or does not fit.
     """
     coords = np.asarray(coords)
-    # Not `finfo`: called by a program of JAX, NumPy 1.26 warns of a smallest number that is zero there.
-    rounding = float(np.spacing(np.ones((), coords.dtype)))
+    given = coords
     coords = coords.astype(np.float64)
     there = np.flatnonzero(np.isfinite(coords).all(axis=1))
     lost = len(there) < len(coords)
     if lost:
         coords = coords[there]
-    sizes = [width for width in boundary.widths() if np.isfinite(width)]
-    reach = cutoff + 8 * rounding * max(np.abs(coords).max(initial=0.0), *sizes, 0.0)
+    reach = _rounded_up(given[there] if lost else given, boundary, cutoff)
     if method is None:
-        method = _fastest(boundary, reach, len(coords))
+        method = _fastest(boundary, reach, len(coords), often)
     elif not _fits(method, boundary, cutoff):
         raise ValueError(
             f"`method` = {method!r} is not installed or does not fit {type(boundary).__name__} with a "
@@ -74,6 +74,37 @@ def host_pairs(
         kept = ~(np.asarray(excluded)[low] == high[:, None]).any(axis=1)
         low, high = low[kept], high[kept]
     return low, high
+
+
+def host_rows(
+    coords: Array, boundary: Boundary, cutoff: float, excluded: Array | None, capacity: int
+) -> tuple[Array, Array, Array, Array]:
+    """Return the neighbors of each atom `(n, capacity)`, mask, count and overflow, by the fastest way.
+
+    Entries of the same place in their rows follow one another in memory. Where numba fits it is loaded
+    however few the atoms are, for a list that is wanted like this is rebuilt often.
+
+    Args:
+        coords, boundary, cutoff, excluded: as for `host_pairs`.
+    """
+    known, n_atoms = np.asarray(coords, dtype=np.float64), len(coords)
+    reach = _rounded_up(np.asarray(coords), boundary, cutoff)
+    direct = (excluded is None or not excluded.size) and n_atoms > 1 and np.isfinite(known).all()
+    if direct and _fits("numba", boundary, reach) and _loads_numba():
+        from xpmd_neighbors.compiled_cells import cell_rows
+
+        rows, mask, count = cell_rows(known, boundary, reach, capacity)
+        return rows, mask, np.asarray(count), np.asarray(count > capacity)
+    first, second = host_pairs(coords, boundary, cutoff, excluded, often=True)
+    return rows_padded(first, second, n_atoms, capacity, by_column=True)
+
+
+def _rounded_up(coords: Array, boundary: Boundary, cutoff: float) -> float:
+    """Return a cutoff within which a pair is that may be within the cutoff once rounded."""
+    # Not `finfo`: called by a program of JAX, NumPy 1.26 warns of a smallest number that is zero there.
+    rounding = float(np.spacing(np.ones((), coords.dtype)))
+    sizes = [width for width in boundary.widths() if np.isfinite(width)]
+    return cutoff + 8 * rounding * float(max(np.abs(coords).max(initial=0.0), *sizes, 0.0))
 
 
 def _in_order(first: Array, second: Array) -> tuple[Array, Array]:
@@ -94,9 +125,9 @@ def _in_order(first: Array, second: Array) -> tuple[Array, Array]:
     return (low[~again], high[~again]) if again.any() else (low, high)
 
 
-def _fastest(boundary: Boundary, cutoff: float, n_atoms: int) -> str:
+def _fastest(boundary: Boundary, cutoff: float, n_atoms: int, often: bool) -> str:
     """Return the fastest method that is installed and fits."""
-    compiled = n_atoms >= FEWEST_COMPILED or COMPILED_SEARCH in sys.modules
+    compiled = often or n_atoms >= FEWEST_COMPILED or COMPILED_SEARCH in sys.modules
     if compiled and _fits("numba", boundary, cutoff) and _loads_numba():
         return "numba"
     return next(name for name in METHODS if name != "numba" and _fits(name, boundary, cutoff))
