@@ -40,7 +40,9 @@ def test_rows(monkeypatch, numba, excluded):
     coords, boundary = box()
     wanted = expected()
     longest = max(map(len, wanted))
-    rows, mask, count, overflow = host_pairs.host_rows(coords, boundary, CUTOFF, excluded, 60)
+    rows, mask, count, overflow = host_pairs.host_rows(
+        coords, boundary, CUTOFF, excluded, longest + 9
+    )
     assert neighbors(rows, mask) == wanted
     assert int(count) == longest
     assert not overflow
@@ -55,6 +57,6 @@ def test_rows(monkeypatch, numba, excluded):
 def test_an_atom_that_is_nowhere_has_no_neighbors(strange):
     coords, boundary = box()
     coords[7, 1] = strange
-    rows, mask, _, _ = host_pairs.host_rows(coords, boundary, CUTOFF, None, 60)
+    rows, mask, _, _ = host_pairs.host_rows(coords, boundary, CUTOFF, None, 150)
     assert not mask[7].any()
     assert not (rows[mask] == 7).any()
