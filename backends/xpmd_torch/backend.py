@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -26,8 +27,15 @@ class TorchBackend(Backend):
     availability = staticmethod(arrays.availability)
 
     def compiled(self) -> Backend:
-        from xpmd_torch.compiled_backend import compiled_backend
+        from xpmd_torch.compiled_backend import compiled_backend, has_compiler
 
+        if not has_compiler():
+            warnings.warn(
+                "PyTorch runs eagerly: it compiles by way of C++, and neither g++ nor clang++ is here. "
+                "Install one of them, or say in CXX where one is.",
+                stacklevel=3,
+            )
+            return self
         return compiled_backend()
 
     def xp(self, *xs: Array) -> Any:

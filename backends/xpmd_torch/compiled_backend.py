@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -162,6 +164,12 @@ def _met(trace: Any, body: Any, carry: Arrays, times: Any, at_most: int) -> Arra
 
 def _no_body(k: Any, carry: Arrays) -> Arrays:
     raise UntraceableError("A loop over a list is not compiled itself.")
+
+
+def has_compiler() -> bool:
+    """Return whether a C++ compiler is here, by which PyTorch compiles for the CPU."""
+    named = os.environ.get("CXX")
+    return any(shutil.which(each) for each in ([named] if named else ["g++", "clang++", "cl"]))
 
 
 @functools.cache

@@ -31,10 +31,12 @@ GAPS = {
     ("xpmd_cupy", "control.py"): "eager: the loops of xpmd.backend",
     ("xpmd_cupy", "derivatives.py"): "by xpmd_autodiff",
     ("xpmd_torch", "control.py"): "eager: the loops of xpmd.backend",
-    ("xpmd_torch", "pair_kernels.py"): "eager: the generic sums",
 }
 #: Files that one package has beyond the common ones, and what they hold.
 EXTRAS = {
+    ("xpmd_torch", "compiled_backend.py"): "the class with the steps of a simulation compiled",
+    ("xpmd_torch", "compiled_loops.py"): "loops whose bodies are compiled",
+    ("xpmd_torch", "traced_parts.py"): "the body of a loop as graphs for the compiler",
     ("xpmd_torch", "directional.py"): "forward mode inside forward mode, which PyTorch lacks",
     ("xpmd_torch", "namespace.py"): "functions that lose gradients, mended",
     ("xpmd_torch", "transformed.py"): "torch.func, which has rules of its own for rules of others",

@@ -197,6 +197,12 @@ def test_where_there_is_nothing_to_compile(name):
     assert on.compiled() is on
 
 
+def test_without_a_compiler(monkeypatch):
+    monkeypatch.setenv("CXX", "nobody-has-this-compiler")
+    with pytest.warns(UserWarning, match=r"runs eagerly.*Install one of them"):
+        assert md.backend("torch").compiled() is md.backend("torch")
+
+
 def test_through_the_compiler(monkeypatch):
     """The compiler itself, with a list that is rebuilt, and noise."""
     monkeypatch.setattr("xpmd.neighbor_finder.MOST_DENSE", 0)
