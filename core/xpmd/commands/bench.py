@@ -63,25 +63,26 @@ def bench(
     if plot is not None and importlib.util.find_spec("matplotlib") is None:
         raise typer.BadParameter("needs pip install 'xpmd[viz]'", param_hint="--plot")
     names = _listed(suite) or [entry.name for entry in registry.list("benchmark")]
-    reports = [_run(name, settings) for name in names]
-    for report in reports:
-        _show(report)
-    ratios = ratio_table(reports)
-    if ratios is not None:
-        _show_table(Console(), ratios)
     for file in (json_file, markdown):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-    if json_file is not None:
-        json_file.write_text(as_json(reports) + "\n", encoding="utf-8")
-    if plot is not None:
-        plot.mkdir(parents=True, exist_ok=True)
-        for report in reports:
-            for figure in report.figures:
+    reports: list[BenchmarkReport] = []
+    for name in names:
+        reports.append(_run(name, settings))
+        _show(reports[-1])
+        # A later suite may be interrupted: what has been measured is there.
+        if json_file is not None:
+            json_file.write_text(as_json(reports) + "\n", encoding="utf-8")
+        if plot is not None:
+            plot.mkdir(parents=True, exist_ok=True)
+            for figure in reports[-1].figures:
                 figure.draw(plot / f"{figure.name}.png")
-    if markdown is not None:
-        images = "" if plot is None else folder_from(markdown, plot)
-        markdown.write_text(page(reports, images, quick=quick), encoding="utf-8")
+        if markdown is not None:
+            images = "" if plot is None else folder_from(markdown, plot)
+            markdown.write_text(page(reports, images, quick=quick), encoding="utf-8")
+    ratios = ratio_table(reports)
+    if ratios is not None:
+        _show_table(Console(), ratios)
 
 
 def _listed(words: Sequence[str] | None) -> list[str]:
