@@ -58,7 +58,7 @@ _NEEDS_NUMBERS = (
 )
 
 #: Operations that may lead to an entry, counted again for each use: of arrays of pairs, and of others.
-LONGEST_OF_PAIRS, LONGEST = 5000, 100
+LONGEST_OF_PAIRS, LONGEST = 500, 100
 
 #: What is in memory when it has been computed.
 _WRITTEN = (

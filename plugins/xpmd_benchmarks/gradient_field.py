@@ -104,8 +104,7 @@ class GradientField:
         }
         slow = self._slow.get((module.NAME, variant["variant"]))
         if slow is not None and not self._settings.strategies:
-            name = variant["strategy"]
-            remark = f"left out: {slow:.0f} s the first run with another; --strategy {name} does it"
+            remark = f"left out: {slow:.0f} s the first run with another; --strategy names it"
             self._absent.append({**words, "remark": remark})
             return
         engine, versions, refusal = admitted(program, self._settings.threads, self._opened)
