@@ -32,8 +32,7 @@ make bench BENCH="--peer-python jax-md=PYTHON,torchmd=PYTHON,torch-sim=PYTHON"
 xpmd bench --suite fluid --sizes 864 --backend jax --peers
 ```
 
-`xpmd bench --help` lists the options; `--json FILE` writes all numbers, of which a part is shown here,
-and `--suite NAME` measures one of the sections below.
+`xpmd bench --help` lists the options; `--json FILE` writes all numbers, of which this is a part.
 """
 #: Paths of a machine, which say nothing on another.
 _ROOTED = re.compile(r"(?<![\w.~-])/(?:[\w.+-]+/)+([\w.+-]*)")

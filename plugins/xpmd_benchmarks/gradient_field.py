@@ -104,7 +104,7 @@ class GradientField:
         }
         slow = self._slow.get((module.NAME, variant["variant"]))
         if slow is not None and not self._settings.strategies:
-            remark = f"left out: {slow:.0f} s the first run with another; --strategy names it"
+            remark = "left out: the first run with another took long; --strategy names it"
             self._absent.append({**words, "remark": remark})
             return
         engine, versions, refusal = admitted(program, self._settings.threads, self._opened)

@@ -68,7 +68,7 @@ def test_slow_programs_are_left_out_and_the_remark_says_so(reported, monkeypatch
     assert first["rounds"] == 1
     assert [row["strategy"] for row in others] == STRATEGIES[1:]
     assert all("with another; --strategy" in row["remark"] for row in others)
-    assert "s the first run with another; --strategy names it" in page
+    assert "the first run with another took long; --strategy names it" in page
     monkeypatch.setattr("xpmd_benchmarks.gradient_field.LONGEST_OF_ALL", 0.0)
     monkeypatch.setattr("xpmd_benchmarks.suites.gradient.QUICK_STEPS", (4, 8))
     report, _ = reported("gradient", *chosen, "--strategy", "reverse")
