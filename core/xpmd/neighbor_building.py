@@ -20,13 +20,15 @@ def built(backend: Backend, parts: Any, coords: Array, plan: Any) -> NeighborLis
     Args:
         parts: the finder, the boundary and the exclusions.
     """
+    if not backend.capabilities.jit:
+        return _build(backend, parts, coords, plan)
     leaves, spec = flatten(parts)
     arrays = (coords, *leaves)
     build, compiled, structure = _builder(backend, spec, plan, coords.shape[0], KERNELS.get())
-    if backend.capabilities.jit and not any(backend.is_traced(array) for array in arrays):
-        found = compiled(*arrays)
-    else:
+    if any(backend.is_traced(array) for array in arrays):
         found = backend.outside(build, *arrays)
+    else:
+        found = compiled(*arrays)
     return unflatten(structure[-1], found)  # type: ignore[no-any-return]
 
 
