@@ -13,7 +13,7 @@ import torch
 from xpmd.backend import Arrays, Backend, Capabilities
 from xpmd_torch.backend import TorchBackend
 from xpmd_torch.compiled_loops import CompiledFunction, current_run, repeated, running
-from xpmd_torch.traced_parts import UntraceableError, current_trace, is_traced
+from xpmd_torch.traces import UntraceableError, current_trace, is_traced
 
 Array = Any
 
@@ -50,14 +50,10 @@ class CompiledTorchBackend(TorchBackend):
     def repeat(
         self, body: Callable[[Array, Arrays], Arrays], carry: Arrays, times: Any, at_most: int
     ) -> Arrays:
-        trace, run = current_trace(), current_run()
+        trace = current_trace()
         if trace is not None:
             return _met(trace, body, carry, times, at_most)
-        found = None if run is None else run.body(run.next_path(), tuple(carry))
-        if run is None or found is None:
-            with running(None):
-                return super().repeat(body, carry, times, at_most)
-        return repeated(run, found, tuple(carry), min(int(times), at_most), lambda k, carry: None)
+        return repeated(body, tuple(carry), min(int(times), at_most), lambda k, carry: None)
 
     def repeat_keeping(
         self,
@@ -67,32 +63,23 @@ class CompiledTorchBackend(TorchBackend):
         at_most: int,
         pick: Callable[[Arrays], Arrays],
     ) -> tuple[Arrays, Any]:
-        trace, run = current_trace(), current_run()
+        trace = current_trace()
         if trace is not None:
             _met(trace, body, carry, times, at_most)
             raise UntraceableError("Carries are kept inside a loop.")
-        first = pick(carry)
-        rows = tuple(part.new_empty((at_most + 1, *part.shape)) for part in first)
+        rows = tuple(part.new_empty((at_most + 1, *part.shape)) for part in pick(carry))
 
         def keep(k: int, carry: Arrays) -> None:
             for column, part in zip(rows, pick(carry), strict=True):
                 column[k] = part
 
         keep(0, carry)
-        found = None if run is None else run.body(run.next_path(), tuple(carry))
-        times = min(int(times), at_most)
-        if run is not None and found is not None:
-            return repeated(run, found, tuple(carry), times, keep), rows
-        with running(None):
-            for k in range(times):
-                carry = body(k, carry)
-                keep(k + 1, carry)
-        return carry, rows
+        return repeated(body, tuple(carry), min(int(times), at_most), keep), rows
 
     def row(self, rows: Any, k: Any) -> Arrays:
         if isinstance(k, torch.Tensor):
             return tuple(column.index_select(0, k.reshape(1).long())[0] for column in rows)
-        return tuple(column[k, ...] for column in rows)
+        return super().row(rows, k)
 
     def stacked_rows(self, rows: Any, places: Sequence[int]) -> Arrays:
         return tuple(column[list(places)] for column in rows)
@@ -146,9 +133,6 @@ class CompiledTorchBackend(TorchBackend):
         if trace is None or not any(is_traced(x) for x in arrays):
             return function(*arrays)
         return trace.host(function, arrays)
-
-    def without_derivative(self, array: Array, reason: str) -> Array:
-        return array if is_traced(array) else super().without_derivative(array, reason)
 
 
 def _met(trace: Any, body: Any, carry: Arrays, times: Any, at_most: int) -> Arrays:

@@ -11,7 +11,10 @@ from typing import Any
 import optree
 import torch
 
-from xpmd_torch.traced_parts import Part, Script, Trace, UntraceableError, traced_part
+from xpmd_torch.derivatives import is_followed_on
+from xpmd_torch.traced_parts import Part, traced_part
+from xpmd_torch.traces import Script, Trace, UntraceableError
+from xpmd_torch.transformed import is_transformed
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -29,24 +32,19 @@ class CompiledFunction:
     def __call__(self, *arguments: Any) -> Any:
         everything: Any = arguments
         leaves, spec = optree.tree_flatten(everything)
-        if _running.get() is not None or any(_is_followed(leaf) for leaf in leaves):
+        if _running.get() is not None or not all(map(_is_plain, leaves)):
             with running(None):
                 return self.function(*arguments)
         with running(Running(self, leaves, spec)):
             return self.function(*arguments)
 
 
-def _is_followed(leaf: Any) -> bool:
-    return isinstance(leaf, torch.Tensor) and (
-        (torch.is_grad_enabled() and leaf.requires_grad) or not _is_plain(leaf)
-    )
-
-
-def _is_plain(leaf: Array) -> bool:
-    return type(leaf) in (
-        torch.Tensor,
-        torch.nn.Parameter,
-    ) and not torch._C._functorch.is_functorch_wrapped_tensor(leaf)
+def _is_plain(leaf: Any) -> bool:
+    """Return whether an argument is no tensor, or one with numbers that nobody follows."""
+    if not isinstance(leaf, torch.Tensor):
+        return True
+    ordinary = type(leaf) in (torch.Tensor, torch.nn.Parameter) and not is_transformed(leaf)
+    return ordinary and not is_followed_on(leaf)
 
 
 class Running:
@@ -77,19 +75,9 @@ class Running:
         finally:
             self.path, self.count, self.numbers = held
 
-    def body(self, path: tuple[int, ...], carry: Arrays) -> Body | None:
-        """Return the compiled body of a loop, `None` if it cannot be compiled."""
-        key = (self.key, path, tuple(_kind(part) for part in carry))
-        bodies = self.function.bodies
-        if key not in bodies:
-            body = Body(self, path, carry)
-            try:
-                body.part(self.inputs(0, carry), ())
-                bodies[key] = body
-            except UntraceableError as error:
-                _log.info("A loop is run as it stands, for it cannot be compiled: %s", error)
-                bodies[key] = None
-        return bodies[key]
+    def bodies_key(self, path: tuple[int, ...], carry: Arrays) -> Any:
+        """Return what the compiled body of a loop depends on."""
+        return (self.key, path, tuple(_kind(part) for part in carry))
 
     def inputs(self, k: Any, carry: Arrays) -> list[Array]:
         """Return what the parts of a body read."""
@@ -130,23 +118,23 @@ class Body:
         self.still = [None if isinstance(leaf, torch.Tensor) else (leaf,) for leaf in run.leaves]
         self.n_tensors = sum(each is None for each in self.still)
         self.n_carry = len(carry)
-        self.first_number = self.n_tensors
         self.k_place = self.n_tensors + len(path) - 1
         self._parts: dict[Script, Part] = {}
 
-    def part(self, values: Sequence[Array], script: Script, sizes: Sequence[int] = ()) -> Part:
+    def _part(self, values: Sequence[Array], script: Script, known: Sequence[Arrays]) -> Part:
         """Return the part after some places, compiled on first use.
 
         Args:
             values: inputs, then what is known at those places.
-            sizes: how many arrays are known at each of them.
+            known: the same, place by place.
         """
         found = self._parts.get(script)
         if found is None:
-            found = self._parts[script] = self._traced(values, script, tuple(sizes))
+            sizes = [len(group) for group in known]
+            found = self._parts[script] = self._traced(values, script, sizes)
         return found
 
-    def _traced(self, values: Sequence[Array], script: Script, sizes: tuple[int, ...]) -> Part:
+    def _traced(self, values: Sequence[Array], script: Script, sizes: Sequence[int]) -> Part:
         start = self.k_place + 1
 
         def trace(*inputs: Array) -> Trace:
@@ -155,7 +143,7 @@ class Body:
             for size in sizes:
                 given.append(tuple(inputs[place : place + size]))
                 place += size
-            numbers = tuple(inputs[self.first_number : start])
+            numbers = tuple(inputs[self.n_tensors : start])
             return Trace(self.path, numbers, carry, script, given)
 
         def run(*inputs: Array) -> Any:
@@ -171,13 +159,16 @@ class Body:
 
         Args:
             prepared: what parts have prepared for the run, filled on the way.
+
+        Raises:
+            UntraceableError: a part cannot be compiled.
         """
         script: Script = ()
         known: list[Arrays] = []
         branches: list[tuple[Script, list[Arrays]]] = []
         while True:
             flat = values + [each for group in known for each in group] if known else values
-            part = self.part(flat, script, [len(group) for group in known])
+            part = self._part(flat, script, known)
             if script not in prepared:
                 prepared[script] = part.prepared(values)
             found = part(flat, prepared[script])
@@ -196,16 +187,42 @@ class Body:
 
 
 def repeated(
-    run: Running, body: Body, carry: Arrays, times: int, keep: Callable[[int, Arrays], None]
+    body: Callable[[Array, Arrays], Arrays],
+    carry: Arrays,
+    times: int,
+    keep: Callable[[int, Arrays], None],
 ) -> Arrays:
-    """Apply a body so many times; say what came of each."""
-    values = run.inputs(0, carry)
-    place = body.k_place
-    prepared: dict[Script, list[Array]] = {}
+    """Apply a body so many times, compiled where it can be; say what came of each."""
+    done, run = 0, current_run()
+    if run is not None:
+        done, carry = _compiled_steps(run, carry, times, keep)
+    with running(None):
+        for k in range(done, times):
+            carry = body(k, carry)
+            keep(k + 1, carry)
+    return carry
+
+
+def _compiled_steps(
+    run: Running, carry: Arrays, times: int, keep: Callable[[int, Arrays], None]
+) -> tuple[int, Arrays]:
+    """Go as far as compiled steps lead; return how far that is, and the carry there."""
+    path = run.next_path()
+    bodies, key = run.function.bodies, run.bodies_key(path, carry)
+    if key not in bodies:
+        bodies[key] = Body(run, path, carry)
+    compiled = bodies[key]
+    if compiled is None:
+        return 0, carry
+    values, prepared = run.inputs(0, carry), dict[Script, list[Array]]()
     with torch.no_grad():
         for k, number in enumerate(torch.arange(times, dtype=torch.int32).unbind()):
-            values[place] = number
-            carry = body.step(values, prepared)
-            values[place + 1 :] = carry
+            values[compiled.k_place :] = number, *carry
+            try:
+                carry = compiled.step(values, prepared)
+            except UntraceableError as error:
+                _log.info("A loop is run as it stands, for it cannot be compiled: %s", error)
+                bodies[key] = None
+                return k, carry
             keep(k + 1, carry)
-    return tuple(carry)
+    return times, carry

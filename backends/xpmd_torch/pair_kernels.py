@@ -19,7 +19,8 @@ from xpmd.leaf_map import Cotangents, LeafMap
 from xpmd.neighbor_list import NeighborList
 from xpmd.pair_derivatives import PairForces, PairFunction, moving_displacements
 from xpmd.pairwise import PairGeometry, mixed_parameters, within_reach
-from xpmd_torch.traced_parts import is_traced, settled
+from xpmd_torch.graph_passes import settled
+from xpmd_torch.traces import is_traced
 
 Array = Any
 Arrays = tuple[Any, ...]

@@ -167,7 +167,7 @@ class Counting(md.GeneralInteraction):
 
 
 def test_what_cannot_be_compiled_runs_as_it_stands(interpreted, caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="xpmd_torch")
     system = md.System(
         atoms=md.Atoms(mass=[1.0, 2.0]),
         coords=torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.7]], dtype=torch.float64),
@@ -176,6 +176,31 @@ def test_what_cannot_be_compiled_runs_as_it_stands(interpreted, caplog):
     )
     assert_same(*both(system, VelocityVerlet(dt=0.001), 5))
     assert "cannot be compiled" in caplog.text
+
+
+@pytest.mark.parametrize("interval", [None, 4])
+def test_nor_what_comes_after_a_list_has_been_looked_at(interpreted, monkeypatch, caplog, interval):
+    """A part further on turns out not to be compilable when those before it are compiled."""
+    monkeypatch.setattr("xpmd.neighbor_finder.MOST_DENSE", 0)
+    caplog.set_level("INFO", logger="xpmd_torch")
+    system = fluid(FINDERS["cells"])
+    system = system.replace(interactions=[*system.interactions, Counting()])
+    observe = {"t": md.Observe(md.temperature, every=interval)} if interval else {}
+    assert_same(*both(system, SIMULATORS["langevin"], 9, seed=4, observe=observe))
+    assert "cannot be compiled" in caplog.text
+
+
+def test_a_derivative_that_is_unknown_stays_unknown(interpreted):
+    """The force jumps at this cutoff, which no gradient of a trajectory would see."""
+
+    def loss(distance):
+        system = fluid().replace(
+            interactions=[LennardJones(cutoff=md.ShiftedPotentialCutoff(distance))]
+        )
+        return torch.mean(md.simulate(system, SIMULATORS["verlet"], 3).coords ** 2)
+
+    with md.compiled(), pytest.raises(md.GradientError, match="jumps"):
+        md.value_and_grad(loss)(torch.tensor(1.6, dtype=torch.float64))
 
 
 def test_the_result_is_on_the_plain_backend(interpreted):
