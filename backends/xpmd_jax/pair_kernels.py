@@ -21,15 +21,21 @@ from xpmd.component_vectors import dot
 from xpmd.leaf_map import Cotangents, LeafMap, Part
 from xpmd.module import flatten, unflatten
 from xpmd.neighbor_list import NeighborList
-from xpmd.pair_derivatives import PairForces, PairFunction, moving_displacements
+from xpmd.pair_derivatives import (
+    PairForces,
+    are_elementwise,
+    elementwise_derivatives,
+    from_rows,
+    moving_displacements,
+    pair_functions,
+)
 from xpmd.pairwise import PairGeometry, mixed_parameters, within_reach
 from xpmd_jax.settling import settled
 
 Array = Any
 Arrays = tuple[Any, ...]
 
-#: Parameters that all pairs share are followed one by one; of more, reverse mode is cheaper.
-MOST_DIRECTIONS = 16
+_terms = functools.partial(pair_functions, factor=closed_factor_of)
 
 
 def pair_forces(
@@ -73,7 +79,7 @@ def pair_force_vjp(
     """Return forces, if wanted, and J^T w; add parameter cotangents to `found`."""
     backend, neighbors = system.backend, _trusted(neighbors)
     box = leaves.part(system.boundary, leaves.numbers.boundary)
-    if not _elementwise(_terms(system, neighbors, leaves), box.values):
+    if not are_elementwise(_terms(system, neighbors, leaves), box.values):
         return None
     xp = backend.xp(coords)
     rows, moved, (coords, w) = _by_rows(system, neighbors, coords, w)
@@ -93,7 +99,9 @@ def pair_force_vjp(
             mask, squared = _seen(
                 term.interaction, geometry.squared, neighbors, guarded, backend, xp
             )
-            f, df, *others = (_masked(mask, each) for each in _derivatives(term, squared, backend))
+            f, df, *others = (
+                _masked(mask, each) for each in elementwise_derivatives(term, squared, backend)
+            )
             factor, slope = factor + f, slope + df * along
             of_inputs += [along * each for each in others]
         h = [factor * c + 2.0 * slope * p for c, p in zip(difference, geometry.parts, strict=True)]
@@ -109,7 +117,7 @@ def pair_force_vjp(
     of_forces = [neighbors.in_atoms(next(sums)) for _ in range(n)] if forces else None
     response = [neighbors.in_atoms(next(sums)) for _ in range(n)]
     for term in _terms(system, neighbors, leaves):
-        term.collect([_shaped(next(sums), value) for value in term.inputs], found)
+        term.collect([from_rows(next(sums), value, xp) for value in term.inputs], found)
     for place in box.places:
         found.add(place, neighbors.weight * jnp.sum(next(sums)))
     return PairForces(of_forces, response)
@@ -126,7 +134,7 @@ def pair_force_jvp(
     """Return forces and their change along a direction of coordinates and leaves."""
     backend, neighbors = system.backend, _trusted(neighbors)
     terms = _terms(system, neighbors, leaves, both_roles=True)
-    if not _elementwise(terms):
+    if not are_elementwise(terms):
         return None
     xp = backend.xp(coords)
     moving = [k for k, each in enumerate(tangents) if each is not None]
@@ -233,44 +241,6 @@ def _masked(mask: Array | None, values: Array) -> Array:
     return values if mask is None else jnp.where(mask, values, 0.0)
 
 
-def _elementwise(terms: Sequence[PairFunction], box: Sequence[Array] = ()) -> bool:
-    """Return whether forward mode along each parameter is a number for each entry, and few of them."""
-    if terms and terms[0].layout == "half":
-        return False
-    inputs = [*(value for term in terms for value in term.inputs), *box]
-    return all(value.ndim in (0, 2) for value in inputs) and len(inputs) <= MOST_DIRECTIONS
-
-
-def _terms(
-    system: Any, neighbors: NeighborList, leaves: LeafMap, *, both_roles: bool = False
-) -> list[PairFunction]:
-    return [
-        PairFunction(
-            interaction,
-            numbers,
-            system.atoms,
-            neighbors,
-            leaves,
-            system.backend,
-            both_roles,
-            closed_factor_of,
-        )
-        for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True)
-    ]
-
-
-def _derivatives(term: PairFunction, squared: Array, backend: Any) -> list[Array]:
-    """Return f and its derivatives by s and by each input, elementwise."""
-    primals = (squared, *term.inputs)
-    found = []
-    for k, value in enumerate(primals):
-        directions: list[Array | None] = [None] * len(primals)
-        directions[k] = jnp.ones_like(value)
-        (f,), (df,) = backend.jvp(term, primals, directions)
-        found.append(jnp.broadcast_to(df, f.shape))
-    return [f, *found]
-
-
 def _moved_by_box(box: Part, raw: Sequence[Array], backend: Backend) -> Iterator[Sequence[Array]]:
     """Yield what each wanted leaf of the box changes the shortest displacements by, by component."""
 
@@ -281,11 +251,6 @@ def _moved_by_box(box: Part, raw: Sequence[Array], backend: Backend) -> Iterator
         directions: list[Array | None] = [None] * len(box.values)
         directions[k] = jnp.ones_like(value)
         yield backend.jvp(nearest, box.values, directions)[1]
-
-
-def _shaped(row: Array, value: Array) -> Array:
-    """Return sums over rows as a cotangent of what they belong to: of all pairs, or of each row."""
-    return jnp.sum(row) if value.ndim == 0 else row[:, None]
 
 
 def _geometry(

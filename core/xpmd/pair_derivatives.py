@@ -24,6 +24,10 @@ Array = Any
 Arrays = tuple[Any, ...]
 
 
+#: Parameters that all pairs share are followed one by one; of more, reverse mode is cheaper.
+MOST_DIRECTIONS = 16
+
+
 class PairForces(NamedTuple):
     """Components of the forces, if wanted, and of J^T w (or of the change of the forces)."""
 
@@ -52,15 +56,13 @@ def pair_force_vjp(
     """
     backend = system.backend
     xp = backend.xp(coords, w, *leaves.leaves)
-    axes = range(system.boundary.dimensions)
     box = leaves.part(system.boundary, leaves.numbers.boundary)
     geometry, pull_box = _displacements(system, coords, neighbors, box, xp)
-    difference = [neighbors.of_first(w[:, a]) - neighbors.of_second(w[:, a]) for a in axes]
+    difference = differences(w, neighbors)
     along = dot(geometry.parts, difference)
     factor: Array = 0.0
     slope: Array = 0.0
-    for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True):
-        term = PairFunction(interaction, numbers, system.atoms, neighbors, leaves, backend)
+    for term in pair_functions(system, neighbors, leaves):
         mask, squared = term.masked(geometry.squared, xp)
         (f,), pull = backend.vjp(term, squared, *term.inputs)
         weight = along
@@ -98,22 +100,39 @@ def pair_force_jvp(
         direction: change of the coordinates `(n, d)`.
         tangents: change of each leaf, `None` for none.
     """
+    return forces_along(system, coords, neighbors, direction, leaves, tangents)
+
+
+def forces_along(
+    system: Any,
+    coords: Array,
+    neighbors: NeighborList,
+    direction: Array,
+    leaves: LeafMap,
+    tangents: Sequence[Array | None],
+    *,
+    factor: Callable[..., Array] = factor_of,
+    between: Callable[[Array, NeighborList], list[Array]] | None = None,
+) -> PairForces:
+    """Do as `pair_force_jvp`, with some of it done in another way.
+
+    Args:
+        factor: as `factor_of`.
+        between: as `differences`.
+    """
+    between = between or differences
     backend = system.backend
     xp = backend.xp(coords, direction, *leaves.leaves)
-    axes = range(system.boundary.dimensions)
     box = leaves.part(system.boundary, leaves.numbers.boundary)
-    raw = _raw(coords, neighbors, system.boundary.dimensions)
+    raw = between(coords, neighbors)
     geometry, along_box = moving_displacements(system, raw, box, tangents, xp)
-    change = [
-        neighbors.of_first(direction[:, a]) - neighbors.of_second(direction[:, a]) for a in axes
-    ]
+    change = between(direction, neighbors)
     if along_box is not None:
         change = [a + b for a, b in zip(change, along_box, strict=True)]
     of_squared = 2.0 * dot(geometry.parts, change)
-    factor: Array = 0.0
-    factor_change: Array = 0.0
-    for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True):
-        term = PairFunction(interaction, numbers, system.atoms, neighbors, leaves, backend, True)
+    total: Array = 0.0
+    total_change: Array = 0.0
+    for term in pair_functions(system, neighbors, leaves, both_roles=True, factor=factor):
         mask, squared = term.masked(geometry.squared, xp)
         moving = of_squared
         if mask is not None:
@@ -124,20 +143,21 @@ def pair_force_jvp(
         if mask is not None:
             f = xp.where(mask, f, xp.zeros_like(f))
             df = xp.where(mask, df, xp.zeros_like(df))
-        factor, factor_change = factor + f, factor_change + df
+        total, total_change = total + f, total_change + df
     n_atoms = coords.shape[0]
 
     def on_atoms(values: Array) -> Array:
         return neighbors.sum_on_atoms(values, n_atoms, backend=backend, xp=xp)
 
-    moved = [factor_change * p + factor * c for p, c in zip(geometry.parts, change, strict=True)]
+    moved = [total_change * p + total * c for p, c in zip(geometry.parts, change, strict=True)]
     return PairForces(
-        [on_atoms(factor * p) for p in geometry.parts], [on_atoms(each) for each in moved]
+        [on_atoms(total * p) for p in geometry.parts], [on_atoms(each) for each in moved]
     )
 
 
-def _raw(coords: Array, neighbors: NeighborList, dimensions: int) -> list[Array]:
-    columns = [coords[:, a] for a in range(dimensions)]
+def differences(vectors: Array, neighbors: NeighborList) -> list[Array]:
+    """Return first - second of vectors `(n, d)` for each entry, by component."""
+    columns = [vectors[:, a] for a in range(vectors.shape[1])]
     return [neighbors.of_first(c) - neighbors.of_second(c) for c in columns]
 
 
@@ -146,7 +166,7 @@ def _displacements(
 ) -> tuple[PairGeometry, Callable[..., Arrays] | None]:
     """Return the shortest displacements and, if wanted, how the box pulls on them."""
     boundary = system.boundary
-    raw = _raw(coords, neighbors, boundary.dimensions)
+    raw = differences(coords, neighbors)
     if not box.values:
         parts = boundary.nearest(raw, xp=xp)
         return PairGeometry(parts, dot(parts, parts)), None
@@ -182,6 +202,59 @@ def moving_displacements(
     )
     parts, moved = backend.jvp(nearest, box.values, full)
     return PairGeometry(parts, dot(parts, parts)), moved
+
+
+def are_elementwise(terms: Sequence[PairFunction], others: Sequence[Array] = ()) -> bool:
+    """Return whether `elementwise_derivatives` says all about each input, and they are few.
+
+    Entries are then those of rows, and an input is one number or one for each of them.
+
+    Args:
+        others: what will be followed like inputs.
+    """
+    if terms and terms[0].layout == "half":
+        return False
+    inputs = [*(value for term in terms for value in term.inputs), *others]
+    return all(value.ndim in (0, 2) for value in inputs) and len(inputs) <= MOST_DIRECTIONS
+
+
+def elementwise_derivatives(term: PairFunction, squared: Array, backend: Any) -> list[Array]:
+    """Return f and its derivatives by s and by each input, for each entry.
+
+    They are followed forwards, one by one: going back would sum over the entries that share an input.
+    """
+    primals = (squared, *term.inputs)
+    found: list[Array] = []
+    for k, value in enumerate(primals):
+        xp = backend.xp(value, squared)
+        directions: list[Array | None] = [None] * len(primals)
+        directions[k] = xp.ones_like(value)
+        (f,), (df,) = backend.jvp(term, primals, directions)
+        found = [f, *found[1:], xp.broadcast_to(df, f.shape)]
+    return found
+
+
+def from_rows(sums: Array, value: Array, xp: Any) -> Array:
+    """Return sums over rows as a cotangent of an input: of all pairs, or of those of each row."""
+    return xp.sum(sums) if value.ndim == 0 else sums[:, None]
+
+
+def pair_functions(
+    system: Any,
+    neighbors: PairEntries,
+    leaves: LeafMap,
+    *,
+    both_roles: bool = False,
+    factor: Callable[..., Array] = factor_of,
+) -> list[PairFunction]:
+    """Return f of each pairwise interaction as a function of s and of the wanted numbers in it."""
+    backend = system.backend
+    return [
+        PairFunction(
+            interaction, numbers, system.atoms, neighbors, leaves, backend, both_roles, factor
+        )
+        for interaction, numbers in zip(system.pairwise, leaves.numbers.pairwise, strict=True)
+    ]
 
 
 class PairFunction:

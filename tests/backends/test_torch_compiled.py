@@ -137,6 +137,32 @@ def test_parameters_of_each_atom(interpreted):
     assert torch.allclose(gradient["sigma"], of_compiled["sigma"], rtol=1e-8, atol=1e-12)
 
 
+class Series(md.PairwiseInteraction):
+    """V(r) = sum_k c_k r^(-2 k - 2): all pairs share several numbers."""
+
+    coefficients: object = None
+    cutoff: md.Cutoff = md.NoCutoff()
+
+    def energy(self, r, *, xp):
+        inverse = 1.0 / (r * r)
+        return sum(self.coefficients[k] * inverse ** (k + 1) for k in range(3))
+
+
+def test_parameters_that_are_arrays_of_their_own(interpreted):
+    """What is followed entry by entry would be their sum."""
+
+    def loss(parameters):
+        series = Series(parameters["c"], cutoff=md.ShiftedForceCutoff(1.6))
+        system = fluid().replace(interactions=[series])
+        return torch.mean(md.simulate(system, SIMULATORS["verlet"], 10).coords ** 2)
+
+    parameters = {"c": torch.tensor([0.1, 0.2, 0.05], dtype=torch.float64)}
+    _, gradient = md.value_and_grad(loss)(parameters)
+    with md.compiled():
+        _, of_compiled = md.value_and_grad(loss)(parameters)
+    assert torch.allclose(gradient["c"], of_compiled["c"], rtol=1e-8)
+
+
 def test_backward_of_a_loss(interpreted):
     """`loss.backward()` through a compiled run."""
     found = []
