@@ -24,7 +24,6 @@ from xpmd_neighbors.cell_candidates import near, pairs_in_blocks, squared_limit
 from xpmd_neighbors.cell_grid import Grid, sort_into_cells
 from xpmd_neighbors.cell_rows import listed_rows
 from xpmd_neighbors.distance import listed_on_host, lists_exactly
-from xpmd_neighbors.host_pairs import host_pairs
 from xpmd_neighbors.row_packing import rounded_width
 from xpmd_neighbors.sampled_counts import cells_covering, entries_needed, host_grid
 
@@ -127,19 +126,8 @@ class CellListNeighborFinder(CutoffNeighborFinder):
         xp: Any,
     ) -> NeighborList:
         """Return the list by the host's own search, which needs no width."""
-
-        def search(known: Any, cell: Boundary, excluded: Any) -> tuple[Any, Any]:
-            return host_pairs(known, cell, self.cutoff, excluded)
-
         found = listed_on_host(
-            search,
-            coords,
-            boundary,
-            exclusions,
-            plan.capacity,
-            cutoff=self.cutoff,
-            backend=backend,
-            xp=xp,
+            self.cutoff, coords, boundary, exclusions, plan.capacity, backend=backend
         )
         return found.with_fields(count=xp.stack([found.count, xp.zeros_like(found.count)]))
 

@@ -30,7 +30,7 @@ def cell_pairs(coords: Array, boundary: Boundary, cutoff: float) -> tuple[Array,
 
 
 def cell_rows(
-    coords: Array, boundary: Boundary, cutoff: float, capacity: int
+    coords: Array, boundary: Boundary, cutoff: float, excluded: Array | None, capacity: int
 ) -> tuple[Array, Array, int]:
     """Return rows of neighbors `(n, capacity)`, which entries count, and how many the longest takes.
 
@@ -38,6 +38,7 @@ def cell_rows(
 
     Args:
         coords, boundary, cutoff: as for `cell_pairs`.
+        excluded: excluded partners of each atom `(n, most)`, padded with -1.
         capacity: entries in a row; what finds no room is left out.
     """
     placed = _placed(coords, boundary, cutoff)
@@ -46,8 +47,8 @@ def cell_rows(
     counts = np.empty(n_atoms, dtype=np.int64)
     columns = np.empty((capacity, n_atoms), dtype=np.int64)
     mask = np.empty((capacity, n_atoms), dtype=np.bool_)
-
-    found_rows(*placed, rows, counts)  # type: ignore[call-arg]
+    partners = np.zeros((n_atoms, 0), dtype=np.int64) if excluded is None else np.asarray(excluded)
+    found_rows(*placed, partners, rows, counts)  # type: ignore[call-arg]
     by_column(rows, counts, columns, mask)
     return columns.T, mask.T, int(counts.max())
 

@@ -69,15 +69,43 @@ def found(
                 longer = np.empty(len(met) + len(met) // 2 + size, dtype=np.int32)
                 longer[:count] = met[:count]
                 met = longer
-            own_x, own_y, own_z = position[0, j], position[1, j], position[2, j]
-            for k in range(len(x)):
-                squared = (x[k] - own_x) ** 2 + (y[k] - own_y) ** 2 + (z[k] - own_z) ** 2
-                flags[k] = 1 if (squared <= limit) & (nearby[k] < j) else 0
-            for k in range(len(x)):
-                met[count] = nearby[k]
-                count += flags[k]
+            count = _within(x, y, z, nearby, position[:, j], limit, j, j, flags, met, count)
             ends[j] = count
     return _by_first(met, begins, ends)
+
+
+@_compiled
+def _within(
+    x: Array,
+    y: Array,
+    z: Array,
+    nearby: Array,
+    own: Array,
+    limit: float,
+    atom: int,
+    below: int,
+    flags: Array,
+    met: Array,
+    count: int,
+) -> int:
+    """Add the atoms within the cutoff to those met; return how many these are then.
+
+    Args:
+        x, y, z, nearby: positions and numbers of atoms.
+        own: position of the atom that meets them.
+        atom, below: its number, which is left out, and one that those that count are below.
+        flags: room for a flag for each.
+        count: how many have been met before.
+    """
+    own_x, own_y, own_z = own
+    for k in range(len(x)):
+        squared = (x[k] - own_x) ** 2 + (y[k] - own_y) ** 2 + (z[k] - own_z) ** 2
+        counts = (squared <= limit) & (nearby[k] < below) & (nearby[k] != atom)
+        flags[k] = 1 if counts else 0
+    for k in range(len(x)):
+        met[count] = nearby[k]
+        count += flags[k]
+    return count
 
 
 @_compiled
@@ -89,16 +117,20 @@ def found_rows(
     repeats: Array,
     vectors: Array,
     limit: float,
+    excluded: Array,
     rows: Array,
     counts: Array,
 ) -> None:
-    """Fill the rows of all atoms.
+    """Fill the rows of all atoms; the first seven arguments are those of `found`.
 
     Args:
+        excluded: excluded partners of each atom `(n, most)`, padded with -1.
         rows: neighbors of each atom `(n, capacity)`; what finds no room is left out.
         counts: how many each row has to hold `(n,)`.
     """
     capacity = rows.shape[1]
+    # As narrow as the numbers it is compared with, so that registers hold as many.
+    end: Any = np.int32(rows.shape[0])
     order, starts = _sorted_into_cells(places, cells)
     there, others = np.empty((3, 1024)), np.empty(1024, dtype=np.int32)
     met, flags = np.empty(1025, dtype=np.int32), np.empty(1024, dtype=np.uint8)
@@ -115,18 +147,26 @@ def found_rows(
             )
         x, y, z, nearby = there[0, :size], there[1, :size], there[2, :size], others[:size]
         for j in order[starts[cell] : starts[cell + 1]]:
-            own_x, own_y, own_z = position[0, j], position[1, j], position[2, j]
-            for k in range(len(x)):
-                squared = (x[k] - own_x) ** 2 + (y[k] - own_y) ** 2 + (z[k] - own_z) ** 2
-                flags[k] = 1 if (squared <= limit) & (nearby[k] != j) else 0
-            count = 0
-            for k in range(len(x)):
-                met[count] = nearby[k]
-                count += flags[k]
+            count = _within(x, y, z, nearby, position[:, j], limit, j, end, flags, met, 0)
+            if excluded.shape[1]:
+                count = _without(met, count, excluded[j])
             counts[j] = count
             own = rows[j]
             for k in range(min(count, capacity)):
                 own[k] = met[k]
+
+
+@_compiled
+def _without(met: Array, count: int, excluded: Array) -> int:
+    """Take numbers out of the first of some others; return how many are left."""
+    kept = 0
+    for k in range(count):
+        stays = True
+        for other in excluded:
+            stays &= met[k] != other
+        met[kept] = met[k]
+        kept += stays
+    return kept
 
 
 @_compiled
@@ -245,27 +285,3 @@ def _by_first(met: Array, begins: Array, ends: Array) -> tuple[Array, Array]:
             second[following[other]] = atom
             following[other] += 1
     return first, second
-
-
-@_compiled
-def filled_rows(first: Array, second: Array, rows: Array, mask: Array) -> int:
-    """Fill rows of neighbors from pairs, each once, sorted; return how many the longest row has to hold.
-
-    Args:
-        rows: neighbors of each atom `(n, capacity)`; what finds no room is left out.
-        mask: which entries count, all false.
-    """
-    n_atoms, capacity = rows.shape
-    count = np.zeros(n_atoms, dtype=np.int64)
-    # Those below an atom come first, so that rows are sorted.
-    for own, others in ((second, first), (first, second)):
-        for k in range(len(own)):
-            place = count[own[k]]
-            if place < capacity:
-                rows[own[k], place] = others[k]
-                mask[own[k], place] = True
-            count[own[k]] = place + 1
-    longest = 0
-    for number in count:
-        longest = max(longest, number)
-    return longest

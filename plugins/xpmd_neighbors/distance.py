@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,7 +65,7 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
             grid = host_grid(known, boundary, self.cutoff, cells)
             return bucketed(sampled_entries(grid, boundary, self.cutoff, full=full))
         excluded = None if exclusions is None else backend.known(exclusions.partners)
-        first, second = self._pairs(known, boundary, excluded)
+        first, second = host_pairs(known, boundary, self.cutoff, excluded, method=self.method)
         return bucketed(most_entries(first, second, known.shape[0], full=full))
 
     def enlarge(self, plan: Any, neighbors: NeighborList) -> int:
@@ -89,38 +88,32 @@ class DistanceNeighborFinder(CutoffNeighborFinder):
         if lists_densely(int(coords.shape[0]), backend):
             return dense_pairs(coords, boundary, self.cutoff, exclusions, backend=backend, xp=xp)
         return listed_on_host(
-            self._pairs,
+            self.cutoff,
             coords,
             boundary,
             exclusions,
             plan,
-            cutoff=self.cutoff if self.method is None else None,
+            method=self.method,
             backend=backend,
-            xp=xp,
         )
-
-    def _pairs(self, coords: Any, boundary: Boundary, excluded: Any) -> tuple[Any, Any]:
-        return host_pairs(coords, boundary, self.cutoff, excluded, method=self.method)
 
 
 def listed_on_host(
-    search_pairs: Callable[[Any, Boundary, Any], tuple[Any, Any]],
+    cutoff: float,
     coords: Array,
     boundary: Boundary,
     exclusions: Exclusions | None,
-    plan: int | str,
+    plan: Any,
     *,
-    cutoff: float | None = None,
+    method: str | None = None,
     backend: Backend,
-    xp: Any,
 ) -> NeighborList:
     """Return a list of the pairs that a search on the host finds.
 
     Args:
-        search_pairs: first and second atoms of pairs, each once, sorted, from NumPy's coordinates, the
-            boundary and the excluded partners of each atom or `None`.
+        cutoff: that of the list, nm.
         plan: room in the list, or `EXACT`.
-        cutoff: that of the list, nm, if rows may be found in the fastest way there is.
+        method: see `host_pairs`.
     """
     box, box_spec = flatten(boundary)
     extra = () if exclusions is None else (exclusions.partners,)
@@ -131,12 +124,11 @@ def listed_on_host(
     def search(known: Any, *rest: Any) -> tuple[Any, ...]:
         cell = unflatten(box_spec, rest[: len(box)])
         excluded = rest[-1] if extra else None
-        if by_column and cutoff is not None and isinstance(plan, int):
+        if by_column and method is None and plan != EXACT:
             return host_rows(known, cell, cutoff, excluded, plan)
-        first, second = search_pairs(known, cell, excluded)
+        first, second = host_pairs(known, cell, cutoff, excluded, method=method)
         if plan == EXACT:
             return first, second, np.asarray(len(first)), np.asarray(False)
-        assert isinstance(plan, int)
         if full:
             return rows_padded(first, second, n_atoms, plan, by_column=by_column)
         return pairs_padded(first, second, plan)

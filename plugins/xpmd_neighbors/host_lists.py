@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 
 Array = Any
-
-#: The module whose search is compiled; where it is loaded, so is what fills rows.
-COMPILED_SEARCH = "xpmd_neighbors.compiled_search"
 
 
 def most_entries(first: Array, second: Array, n_atoms: int, *, full: bool) -> int:
@@ -43,15 +39,8 @@ def rows_padded(
             another in memory.
     """
     order: Any = "F" if by_column else "C"
-    if COMPILED_SEARCH in sys.modules:
-        from xpmd_neighbors.compiled_search import filled_rows
-
-        seconds = np.zeros((n_atoms, capacity), dtype=np.int64, order=order)
-        mask = np.zeros((n_atoms, capacity), dtype=np.bool_, order=order)
-        count = filled_rows(first, second, seconds, mask)
-        return seconds, mask, np.asarray(count), np.asarray(count > capacity)
     below, above = np.bincount(second, minlength=n_atoms), np.bincount(first, minlength=n_atoms)
-    seconds = np.zeros((n_atoms, capacity), dtype=np.int64, order=order)
+    seconds = np.zeros((n_atoms, capacity), dtype=np.int32, order=order)
     by_second = host_order(second)
     for rows, partners, number, offset in (
         (second[by_second], first[by_second], below, np.zeros_like(below)),

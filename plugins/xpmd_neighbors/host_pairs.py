@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xpmd.boundary import Boundary
-from xpmd_neighbors.host_lists import COMPILED_SEARCH, host_order, rows_padded
+from xpmd_neighbors.host_lists import host_order, rows_padded
 
 Array = Any
 
@@ -31,7 +31,6 @@ def host_pairs(
     excluded: Array | None = None,
     *,
     method: str | None = None,
-    often: bool = False,
 ) -> tuple[Array, Array]:
     """Return first and second atom of each pair within the cutoff, first < second, sorted.
 
@@ -43,7 +42,6 @@ def host_pairs(
         coords: `(n, d)`, nm; may lie outside the cell.
         excluded: excluded partners of each atom `(n, most)`, padded with -1.
         method: a key of `METHODS`; the first that is installed and fits if left out.
-        often: numba is worth loading however few the atoms are.
 
     Raises:
         ValueError: the method is not installed or does not fit.
@@ -57,7 +55,7 @@ def host_pairs(
         coords = coords[there]
     reach = _rounded_up(given[there] if lost else given, boundary, cutoff)
     if method is None:
-        method = _fastest(boundary, reach, len(coords), often)
+        method = _fastest(boundary, reach, len(coords))
     elif not _fits(method, boundary, cutoff):
         raise ValueError(
             f"`method` = {method!r} is not installed or does not fit {type(boundary).__name__} with a "
@@ -87,16 +85,17 @@ def host_rows(
     Args:
         coords, boundary, cutoff, excluded: as for `host_pairs`.
     """
-    known, n_atoms = np.asarray(coords, dtype=np.float64), len(coords)
-    reach = _rounded_up(np.asarray(coords), boundary, cutoff)
-    direct = (excluded is None or not excluded.size) and n_atoms > 1 and np.isfinite(known).all()
+    reach = _rounded_up(coords, boundary, cutoff)
+    # It is not finite among atoms that are nowhere, which `host_pairs` leaves out.
+    direct = len(coords) > 0 and bool(np.isfinite(reach))
     if direct and _fits("numba", boundary, reach) and _loads_numba():
         from xpmd_neighbors.compiled_cells import cell_rows
 
-        rows, mask, count = cell_rows(known, boundary, reach, capacity)
+        known = np.asarray(coords, dtype=np.float64)
+        rows, mask, count = cell_rows(known, boundary, reach, excluded, capacity)
         return rows, mask, np.asarray(count), np.asarray(count > capacity)
-    first, second = host_pairs(coords, boundary, cutoff, excluded, often=True)
-    return rows_padded(first, second, n_atoms, capacity, by_column=True)
+    first, second = host_pairs(coords, boundary, cutoff, excluded)
+    return rows_padded(first, second, len(coords), capacity, by_column=True)
 
 
 def _rounded_up(coords: Array, boundary: Boundary, cutoff: float) -> float:
@@ -125,9 +124,9 @@ def _in_order(first: Array, second: Array) -> tuple[Array, Array]:
     return (low[~again], high[~again]) if again.any() else (low, high)
 
 
-def _fastest(boundary: Boundary, cutoff: float, n_atoms: int, often: bool) -> str:
+def _fastest(boundary: Boundary, cutoff: float, n_atoms: int) -> str:
     """Return the fastest method that is installed and fits."""
-    compiled = often or n_atoms >= FEWEST_COMPILED or COMPILED_SEARCH in sys.modules
+    compiled = n_atoms >= FEWEST_COMPILED or "xpmd_neighbors.compiled_search" in sys.modules
     if compiled and _fits("numba", boundary, cutoff) and _loads_numba():
         return "numba"
     return next(name for name in METHODS if name != "numba" and _fits(name, boundary, cutoff))

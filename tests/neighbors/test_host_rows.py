@@ -1,17 +1,23 @@
 """Rows of neighbors found on the host: whichever way, the same neighbors."""
 
+import math
+
 import numpy as np
 import pytest
 
 import xpmd as md
-from xpmd_neighbors import host_lists, host_pairs
+from xpmd_neighbors import host_pairs
 
 SIDE, CUTOFF = 4.0, 1.2
+#: Each atom and its neighbors in a closed chain, which are not near one another in general.
+EXCLUDED = np.stack([(np.arange(300) + 1) % 300, (np.arange(300) - 1) % 300, np.full(300, -1)], 1)
 
 
-def box():
+def box(*sides):
     coords = np.random.default_rng(0).uniform(-1.0, 5.0, size=(300, 3))
-    system = md.System(atoms=md.Atoms(mass=1.0), coords=coords, boundary=md.CubicBoundary(SIDE))
+    system = md.System(
+        atoms=md.Atoms(mass=1.0), coords=coords, boundary=md.CubicBoundary(*(sides or [SIDE]))
+    )
     return coords, system.boundary
 
 
@@ -19,9 +25,9 @@ def neighbors(rows, mask):
     return [sorted(row[held].tolist()) for row, held in zip(rows, mask, strict=True)]
 
 
-def expected():
+def expected(excluded):
     coords, boundary = box()
-    first, second = host_pairs.host_pairs(coords, boundary, CUTOFF, method="numpy")
+    first, second = host_pairs.host_pairs(coords, boundary, CUTOFF, excluded, method="numpy")
     found = [[] for _ in coords]
     for a, b in zip(first.tolist(), second.tolist(), strict=True):
         found[a].append(b)
@@ -30,15 +36,14 @@ def expected():
 
 
 @pytest.mark.parametrize("numba", [True, False])
-@pytest.mark.parametrize("excluded", [None, np.full((300, 1), -1)])
+@pytest.mark.parametrize("excluded", [None, np.full((300, 1), -1), EXCLUDED])
 def test_rows(monkeypatch, numba, excluded):
     if numba:
         pytest.importorskip("numba")
     else:
         monkeypatch.setattr(host_pairs, "_loads_numba", lambda: False)
-        monkeypatch.setattr(host_lists, "COMPILED_SEARCH", "nobody loads this")
     coords, boundary = box()
-    wanted = expected()
+    wanted = expected(excluded)
     longest = max(map(len, wanted))
     rows, mask, count, overflow = host_pairs.host_rows(
         coords, boundary, CUTOFF, excluded, longest + 9
@@ -54,9 +59,11 @@ def test_rows(monkeypatch, numba, excluded):
 
 
 @pytest.mark.parametrize("strange", [np.nan, np.inf])
-def test_an_atom_that_is_nowhere_has_no_neighbors(strange):
-    coords, boundary = box()
+@pytest.mark.parametrize("opened", [False, True])
+def test_an_atom_that_is_nowhere_has_no_neighbors(strange, opened):
+    coords, boundary = box(*([math.inf] * 3 if opened else [SIDE]))
     coords[7, 1] = strange
     rows, mask, _, _ = host_pairs.host_rows(coords, boundary, CUTOFF, None, 150)
     assert not mask[7].any()
     assert not (rows[mask] == 7).any()
+    assert mask.any()
