@@ -17,6 +17,11 @@ _PATIENCE = 4.0
 _TRIAL = 0.15
 
 
+def scaled(*columns: tuple[str, float | None, float]) -> dict[str, float | None]:
+    """Return values by column, each times a factor; `None` stays what it is."""
+    return {column: None if value is None else value * factor for column, value, factor in columns}
+
+
 @dataclass
 class Entrant:
     """One case of one program.

@@ -9,7 +9,7 @@ from typing import Any
 
 from xpmd.benchmark import BenchmarkSettings
 from xpmd_benchmarks.admission import Program, admitted
-from xpmd_benchmarks.alternating import Entrant, in_turns, with_ratios
+from xpmd_benchmarks.alternating import Entrant, in_turns, scaled, with_ratios
 from xpmd_benchmarks.backends import chosen_backends, dtypes_on
 from xpmd_benchmarks.engines import xpmd_fluid
 from xpmd_benchmarks.fluid_states import CUTOFF, DT
@@ -137,14 +137,13 @@ def _name(words: dict[str, Any]) -> tuple[str, ...]:
 
 def _row(entrant: Entrant) -> dict[str, Any]:
     row = dict(entrant.words)
-    for column, value, factor in (
+    row |= scaled(
         ("ms a step", entrant.median, 1e3),
         ("best", entrant.best, 1e3),
         ("CPU ms a step", entrant.processor_median, 1e3),
         ("first call s", entrant.first, 1.0),
         ("peak MiB", entrant.peak_bytes, 2.0**-20),
-    ):
-        row[column] = None if value is None else value * factor
+    )
     row["rounds"] = len(entrant.wall)
     if entrant.failure is not None:
         row["remark"] = entrant.failure

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from xpmd_benchmarks.admission import admitted
-from xpmd_benchmarks.alternating import Entrant
+from xpmd_benchmarks.alternating import Entrant, scaled
 from xpmd_benchmarks.engines import xpmd_gradient
 
 #: What all gradients are compared with.
@@ -42,14 +42,13 @@ def gradient_row(alone: Entrant, whole: Entrant, expected: float) -> dict[str, A
     """
     row = dict(whole.words)
     n_steps = row["steps"]
-    for column, value, factor in (
+    row |= scaled(
         ("ms a step", whole.median, 1e3 / n_steps),
         ("run ms a step", alone.median, 1e3 / n_steps),
         ("MiB", whole.memory, 2.0**-20),
         ("run MiB", alone.memory, 2.0**-20),
         ("first call s", whole.first, 1.0),
-    ):
-        row[column] = None if value is None else value * factor
+    )
     if whole.median is not None and alone.median is not None:
         row["over the run"] = whole.median / alone.median
     row["rounds"] = len(whole.wall)

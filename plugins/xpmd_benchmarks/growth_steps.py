@@ -9,7 +9,7 @@ from typing import Any
 
 from xpmd.benchmark import BenchmarkSettings
 from xpmd_benchmarks.admission import admitted
-from xpmd_benchmarks.alternating import Entrant
+from xpmd_benchmarks.alternating import Entrant, scaled
 from xpmd_benchmarks.backends import chosen_dtypes
 from xpmd_benchmarks.engines import xpmd_gradient
 from xpmd_benchmarks.fluid_states import CUTOFF, DT
@@ -72,12 +72,11 @@ def measured_steps(
 
 def _row(alone: Entrant, whole: Entrant) -> dict[str, Any]:
     row = dict(whole.words)
-    for column, value, factor in (
+    row |= scaled(
         ("us a step", whole.best, 1e6 / row["steps"]),
         ("run us a step", alone.best, 1e6 / row["steps"]),
         ("MiB", whole.memory, 2.0**-20),
         ("run MiB", alone.memory, 2.0**-20),
-    ):
-        row[column] = None if value is None else value * factor
+    )
     row["remark"] = whole.failure or alone.failure
     return row

@@ -9,7 +9,7 @@ from typing import Any
 
 from xpmd.benchmark import BenchmarkSettings
 from xpmd_benchmarks.admission import admitted
-from xpmd_benchmarks.alternating import Entrant, in_turns
+from xpmd_benchmarks.alternating import Entrant, in_turns, scaled
 from xpmd_benchmarks.backends import chosen_dtypes
 from xpmd_benchmarks.engines import xpmd_atoms, xpmd_fluid
 
@@ -49,12 +49,11 @@ def stepped(settings: BenchmarkSettings, backends: Sequence[str]) -> list[dict[s
 
 def _row(entrant: Entrant) -> dict[str, Any]:
     row: dict[str, Any] = dict(entrant.words)
-    for column, value, factor in (
+    row |= scaled(
         ("us a step", entrant.median, 1e6),
         ("best", entrant.best, 1e6),
         ("CPU us a step", entrant.processor_median, 1e6),
         ("first call s", entrant.first, 1.0),
-    ):
-        row[column] = None if value is None else value * factor
+    )
     row["remark"] = entrant.failure
     return row

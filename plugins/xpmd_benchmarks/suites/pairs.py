@@ -14,7 +14,7 @@ from xpmd.benchmark import (
 )
 from xpmd_benchmarks import machine
 from xpmd_benchmarks.admission import admitted
-from xpmd_benchmarks.alternating import Entrant, in_turns
+from xpmd_benchmarks.alternating import Entrant, in_turns, scaled
 from xpmd_benchmarks.backends import DOUBLE, chosen_backends, dtypes_on, melting_backend
 from xpmd_benchmarks.engines import xpmd_fluid, xpmd_forces, xpmd_stranger
 from xpmd_benchmarks.fluid_states import CUTOFF, DT, FluidStates, cells_a_side
@@ -119,13 +119,12 @@ def _entered(
 
 def _row(entrant: Entrant) -> dict[str, Any]:
     row = dict(entrant.words)
-    for column, value, factor in (
+    row |= scaled(
         ("ms", entrant.median, 1e3),
         ("best", entrant.best, 1e3),
         ("CPU ms", entrant.processor_median, 1e3),
         ("first call s", entrant.first, 1.0),
-    ):
-        row[column] = None if value is None else value * factor
+    )
     row["remark"] = entrant.failure
     return row
 
