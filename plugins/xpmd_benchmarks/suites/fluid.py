@@ -57,7 +57,8 @@ AGREEMENT_NOTES = (
 
 SUMMARY_NOTES = (
     "Density 0.8, temperature 1, cutoff 2.5, steps of 0.005, with each program's best skin; PyTorch runs "
-    "compiled (`md.compiled`); `forces off by`: the largest difference to xpmd on NumPy in float64, over the largest force.",
+    "compiled (`md.compiled`); `forces off by`: the largest difference to xpmd on NumPy in float64, over "
+    "the largest force.",
 )
 
 
