@@ -48,9 +48,10 @@ NOTES = (
 )
 
 SUMMARY_NOTES = (
-    "In brackets: over the run alone. Small systems in float64, others in float32; PyTorch runs compiled. "
-    "`MiB` is in use at most while it runs, beyond that before; `off by` is relative to NumPy, float64, `reverse`, where "
-    "that is closest: a fluid forgets its start, and single precision loses it in some 500 steps.",
+    "In brackets: over the run alone. Small systems in float64, others in float32; PyTorch runs "
+    "compiled. `MiB` is in use at most while it runs, beyond that before; `off by` is relative to "
+    "NumPy, float64, `reverse`, where that is closest: a fluid forgets its start, and single precision "
+    "loses it in some 500 steps.",
 )
 
 
