@@ -106,6 +106,8 @@ def traced_part(
     with quietly():
         from torch._inductor.decomposition import select_decomp_table
     reached: list[Reached] = []
+    # Inputs of their own, even where one tensor is given twice: a graph would take them for one.
+    examples = tuple(x.detach() for x in examples)
 
     def traced(*inputs: Array) -> list[Array]:
         with tracing(trace(*inputs)):

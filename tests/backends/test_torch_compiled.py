@@ -96,6 +96,36 @@ def test_runs(interpreted, monkeypatch, finder, simulator):
     assert interpreted
 
 
+def test_a_list_is_rebuilt_when_it_is_due_and_never_else(interpreted, monkeypatch):
+    monkeypatch.setattr("xpmd.neighbor_finder.MOST_DENSE", 0)
+    built: list[object] = []
+    build = DistanceNeighborFinder.build
+
+    def counted(self, coords, *arguments, **settings):
+        built.append(coords)
+        return build(self, coords, *arguments, **settings)
+
+    monkeypatch.setattr(DistanceNeighborFinder, "build", counted)
+    with md.compiled():
+        md.simulate(fluid(FINDERS["every"]), SIMULATORS["verlet"], 30)
+    # The first, and those of steps 0, 4, ..., 28.
+    assert len(built) == 1 + 8
+
+
+def test_what_is_followed_is_not_cut(interpreted):
+    """Native gradients go through loops that are then not compiled."""
+    on = md.backend("torch").compiled()
+    cubed = on.jit(lambda x: on.repeat(lambda k, carry: (carry[0] * x,), (x,), 2, 2))
+    x = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    (y,) = cubed(x)
+    y.backward()
+    assert x.grad == 12.0
+    assert not interpreted
+    with torch.no_grad():
+        assert cubed(x) == (torch.tensor(8.0, dtype=torch.float64),)
+    assert interpreted
+
+
 def test_dense_lists_bonds_and_triclinic_boxes(interpreted):
     box = md.TriclinicBoundary([[SIDE, 0.0, 0.0], [0.3, SIDE, 0.0], [0.1, 0.2, SIDE]])
     assert_same(*both(fluid(FINDERS["cells"], bonded=True), SIMULATORS["langevin"], 20, seed=1))
@@ -183,6 +213,27 @@ def test_no_number_of_a_run_is_kept_in_a_graph(interpreted):
     made = len(interpreted)
     assert_same(*both(fluid(FINDERS["cells"], sigma=0.97), simulator, 21, seed=9, start_step=7))
     assert len(interpreted) == made
+
+
+class Breathing(md.Simulator):
+    """Moves atoms by their forces, and changes the box a little more with each step."""
+
+    rate: object
+    positive_fields = {"rate": False}
+
+    def step(self, state, forces, system, t, noise, *, xp):
+        box = tuple(side + self.rate * system.boundary.sides[k] for k, side in enumerate(state.box))
+        coords = state.coords + 1e-5 * state.forces
+        return state._replace(coords=coords, forces=forces(coords), box=box), ()
+
+
+def test_a_box_that_changes(interpreted):
+    """It is part of what passes from step to step."""
+    eager, compiled = both(fluid(), Breathing(rate=0.003), 12)
+    assert eager.boundary.side_lengths()[0] == pytest.approx(SIDE * (1.003**12), rel=1e-6)
+    assert_same(eager, compiled)
+    for a, b in zip(eager.boundary.sides, compiled.boundary.sides, strict=True):
+        assert torch.allclose(a, b, rtol=1e-12)
 
 
 class Counting(md.GeneralInteraction):
