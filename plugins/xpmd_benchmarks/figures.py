@@ -57,7 +57,7 @@ class LineFigure:
                     axes.plot(xs, ys, style, color=COLORS[k % len(COLORS)], label=label)
                 axes.set(xlabel=panel.x, ylabel=panel.y, xscale="log", yscale="log")
                 if panel.lines:
-                    axes.legend()
+                    _explain(axes)
             save(path)
 
 
@@ -88,8 +88,14 @@ class BarFigure:
             axes.set(ylabel=self.y, ylim=(0, None))
             axes.set_xticks(range(len(self.groups)), list(self.groups))
             if labels:
-                axes.legend()
+                _explain(axes)
             save(path)
+
+
+def _explain(axes: Any) -> None:
+    """Say what is what, above the drawing: many programs would cover some of it."""
+    n_columns = 1 if len(axes.get_legend_handles_labels()[1]) < 5 else 2
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=n_columns)
 
 
 @contextmanager
