@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -11,8 +12,8 @@ Array = Any
 
 _REALIZED = torch.ops._inductor_test.realize.default
 
-#: Operations that may lead to an entry, counted again for each use: of arrays of pairs, and of others.
-LONGEST_OF_PAIRS, LONGEST = 500, 100
+#: Operations that may lead to an entry that is not of a pair, counted again for each use.
+LONGEST = 100
 
 #: What is in memory when it has been computed.
 _WRITTEN = (
@@ -49,30 +50,50 @@ def multiply_by_inverses(graph: Any) -> None:
         graph.erase_node(node)
 
 
-def settle(graph: Any, still: set[Any]) -> None:
-    """Have computed first what would otherwise be computed again for each use of it.
+def unmoved(graph: Any, constants: Sequence[Any]) -> set[Any]:
+    """Return what depends on constants alone and is worth keeping.
 
-    The compiler takes in whatever leads to what a loop reads, however often it is read on the way: work
-    doubles with each step of a random number generator. So numbers are computed once, not for each
+    Arrays as large as those of pairs that come of smaller ones, such as ones for all of them, are not:
+    reading them takes longer than computing them.
+    """
+    most = _largest(graph.nodes)
+    still = set(constants)
+    for node in graph.nodes:
+        sources = node.all_input_nodes
+        if node.op not in ("get_attr", "call_function") or not still.issuperset(sources):
+            continue
+        if (
+            node.op == "get_attr"
+            or not _is_large(node, most)
+            or any(_is_large(source, most) for source in sources)
+        ):
+            still.add(node)
+    return still
+
+
+def settle(graph: Any, still: set[Any]) -> None:
+    """Have computed first what would otherwise be computed again for each entry that needs it.
+
+    The compiler takes in whatever leads to what a loop reads. So numbers are computed once, not for each
     entry they are for, and arrays as soon as what leads to them has become long. Of the largest arrays,
-    those of pairs, more is taken in, for they should never be written.
+    those of pairs, all is taken in, for they should never be written.
     """
     sizes: dict[Any, int] = {}
     nodes = [node for node in graph.nodes if node not in still and _value(node) is not None]
-    largest = max((_value(node).numel() for node in nodes), default=0)
+    most = _largest(nodes)
     for node in nodes:
         if node.op != "call_function" or node.target in _WRITTEN:
             continue
         value = _value(node)
+        if value.ndim and _is_large(node, most):
+            continue
         sizes[node] = 1 + sum(sizes.get(each, 1) for each in node.all_input_nodes)
-        if value.ndim:
-            readers = list(node.users)
-            most = LONGEST_OF_PAIRS if 4 * value.numel() > largest else LONGEST
-        else:
-            readers = [user for user in node.users if _has_entries(user)]
-            most = 0 if value.is_floating_point() else LONGEST
+        readers, longest = list(node.users), LONGEST
+        if not value.ndim:
+            readers = [user for user in readers if _has_entries(user)]
+            longest = 0 if value.is_floating_point() else LONGEST
         readers = [user for user in readers if user.op != "output"]
-        if sizes[node] <= most or not readers:
+        if sizes[node] <= longest or not readers:
             continue
         sizes[node] = 1
         with graph.inserting_after(node):
@@ -80,6 +101,18 @@ def settle(graph: Any, still: set[Any]) -> None:
             settled_node.meta["val"] = value
         for user in readers:
             user.replace_input_with(node, settled_node)
+
+
+def _largest(nodes: Iterable[Any]) -> int:
+    """Return how many entries the largest array has that is computed."""
+    values = [_value(node) for node in nodes]
+    return max((value.numel() for value in values if value is not None), default=0)
+
+
+def _is_large(node: Any, most: int) -> bool:
+    """Return whether an array is as those of pairs, whose largest has so many entries."""
+    value = _value(node)
+    return value is not None and 4 * value.numel() > most
 
 
 def _value(node: Any) -> Any:

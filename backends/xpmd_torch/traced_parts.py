@@ -18,7 +18,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from xpmd_torch.derivatives import quietly
-from xpmd_torch.graph_passes import multiply_by_inverses, settle
+from xpmd_torch.graph_passes import multiply_by_inverses, settle, unmoved
+from xpmd_torch.shared_entries import entries_shared
 from xpmd_torch.traces import Kind, Reached, Trace, UntraceableError, tracing
 
 Array = Any
@@ -27,7 +28,7 @@ Arrays = tuple[Any, ...]
 #: What is written to memory: not what is computed for pairs, but what would be computed again and again.
 OPTIONS: dict[str, Any] = {
     "realize_reads_threshold": 64,
-    "realize_opcount_threshold": 400,
+    "realize_opcount_threshold": 4000,
     "realize_acc_reads_threshold": 64,
     # Indices are those of a neighbor list, or are known to be in bounds otherwise.
     "assert_indirect_indexing": False,
@@ -136,12 +137,7 @@ def _part(made: Any, end: Reached, examples: Arrays, n_constants: int) -> Part:
     graph.eliminate_dead_code()
     multiply_by_inverses(graph)
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
-    still = set(inputs[:n_constants])
-    for node in graph.nodes:
-        if node.op == "get_attr" or (
-            node.op == "call_function" and still.issuperset(node.all_input_nodes)
-        ):
-            still.add(node)
+    still = unmoved(graph, inputs[:n_constants])
     settle(graph, still)
     (outputs,) = next(node for node in graph.nodes if node.op == "output").args
     computed = [node for node in dict.fromkeys(outputs) if node not in inputs]
@@ -191,5 +187,5 @@ def _compiled(made: Any, examples: list[Array]) -> Callable[[list[Array]], Seque
         from torch._inductor import config
         from torch._inductor.compile_fx import compile_fx_inner
 
-        with torch.no_grad(), config.patch(OPTIONS):
+        with torch.no_grad(), config.patch(OPTIONS), entries_shared():
             return compile_fx_inner(made, examples)

@@ -37,6 +37,7 @@ EXTRAS = {
     ("xpmd_torch", "compiled_backend.py"): "the class with the steps of a simulation compiled",
     ("xpmd_torch", "compiled_loops.py"): "loops whose bodies are compiled",
     ("xpmd_torch", "graph_passes.py"): "what the compiler does not see in a graph by itself",
+    ("xpmd_torch", "shared_entries.py"): "what the compiler is told to take in once",
     ("xpmd_torch", "traced_parts.py"): "the body of a loop as graphs for the compiler",
     ("xpmd_torch", "traces.py"): "one run through a body, up to where it needs to know a number",
     ("xpmd_torch", "directional.py"): "forward mode inside forward mode, which PyTorch lacks",

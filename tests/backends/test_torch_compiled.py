@@ -18,6 +18,7 @@ from xpmd_neighbors import CellListNeighborFinder, DistanceNeighborFinder  # noq
 from xpmd_simulators import OBABO, Langevin, VelocityVerlet  # noqa: E402
 from xpmd_thermostats import AndersenThermostat  # noqa: E402
 from xpmd_torch import compiled_loops, traced_parts  # noqa: E402
+from xpmd_torch.traces import Reached, Trace  # noqa: E402
 
 SIDE, N = 4.2, 27
 
@@ -311,6 +312,42 @@ def test_through_the_compiler(monkeypatch):
     results = both(fluid(FINDERS["cells"]), SIMULATORS["langevin"], 33, seed=5)
     assert_same(*results)
     assert compiled_loops.current_run() is None
+
+
+def test_what_is_used_twice_is_taken_in_once():
+    """Forty doublings of what is used: taken in for each use, it would be a million million times."""
+
+    def body(x):
+        for _ in range(40):
+            x = x * x + 0.1 * x
+        raise Reached("end", (x.sum(1),))
+
+    x = torch.rand(30, 20, dtype=torch.float64) * 0.5
+    part = traced_parts.traced_part(body, lambda x: Trace((), (), (), (), ()), (x,), 0)
+    expected = x
+    for _ in range(40):
+        expected = expected * expected + 0.1 * expected
+    (found,) = part([x], [])
+    assert torch.allclose(found, expected.sum(1), rtol=1e-12)
+
+
+def test_ones_for_all_pairs_are_no_array_in_memory(interpreted):
+    """What depends on constants alone is prepared, unless it is large and comes of nothing as large."""
+
+    def body(scale, of_pairs, x):
+        ones = torch.ones_like(of_pairs)
+        raise Reached(
+            "end", ((scale * ones + of_pairs * of_pairs + x).sum(1), scale * 2.0 + x[0, 0])
+        )
+
+    values = (torch.tensor(3.0), torch.rand(30, 20), torch.rand(30, 20))
+    part = traced_parts.traced_part(body, lambda *_: Trace((), (), (), (), ()), values, 2)
+    prepared = part.prepared(values)
+    assert sorted(each.numel() for each in prepared) == [1, 600]
+    scale, of_pairs, x = values
+    rows, number = part(values, prepared)
+    assert torch.allclose(rows, (scale + of_pairs**2 + x).sum(1))
+    assert torch.allclose(number, scale * 2.0 + x[0, 0])
 
 
 @pytest.mark.slow
