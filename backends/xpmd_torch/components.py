@@ -2,7 +2,13 @@
 
 from xpmd.hookspecs import Component, hookimpl
 
-_PAIR_KERNELS = (
+_EAGER_KERNELS = (
+    ("pair_forces", "forces of pairs by closed forms"),
+    ("pair_virial", "the virial of pairs by closed forms"),
+    ("pair_force_vjp", "the way back through forces of pairs by closed forms"),
+    ("pair_force_jvp", "forces of pairs and their change by closed forms"),
+)
+_COMPILED_KERNELS = (
     ("pair_forces", "forces of pairs in one compiled loop"),
     ("pair_force_vjp", "the way back through forces of pairs in one compiled loop"),
     ("pair_force_jvp", "forces of pairs and their change in one compiled loop"),
@@ -24,11 +30,15 @@ def xpmd_components(api: tuple[int, int]) -> list[Component]:
         *(
             Component(
                 "kernel",
-                f"{operation}_torch_compiled",
-                f"xpmd_torch.pair_kernels:{operation}",
+                f"{operation}_{backend}",
+                f"xpmd_torch.{module}:{operation}",
                 backends=("torch",),
                 summary=summary,
             )
-            for operation, summary in _PAIR_KERNELS
+            for backend, module, kernels in (
+                ("torch", "eager_kernels", _EAGER_KERNELS),
+                ("torch_compiled", "pair_kernels", _COMPILED_KERNELS),
+            )
+            for operation, summary in kernels
         ),
     ]

@@ -27,6 +27,7 @@ from xpmd.pair_derivatives import (
     pair_functions,
 )
 from xpmd.pairwise import PairGeometry, mixed_parameters, within_reach
+from xpmd_torch import eager_kernels
 from xpmd_torch.graph_passes import settled
 from xpmd_torch.traces import is_traced
 
@@ -34,12 +35,10 @@ Array = Any
 Arrays = tuple[Any, ...]
 
 
-def pair_forces(
-    system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
-) -> Sequence[Array] | None:
+def pair_forces(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any) -> Sequence[Array]:
     """Return the components of the summed forces."""
     if not is_traced(coords) or neighbors.layout == "half":
-        return None
+        return eager_kernels.pair_forces(system, coords, neighbors, xp=xp)
     backend = system.backend
     geometry = _geometry(coords, system.boundary, neighbors, xp)
     factor: Array = 0.0
@@ -65,12 +64,14 @@ def pair_force_vjp(
     found: Cotangents,
     *,
     forces: bool = True,
-) -> PairForces | None:
+) -> PairForces:
     """Return forces, if wanted, and J^T w; add parameter cotangents to `found`."""
     box = leaves.part(system.boundary, leaves.numbers.boundary)
     terms = pair_functions(system, neighbors, leaves, factor=closed_factor_of)
     if not is_traced(coords) or box.values or not are_elementwise(terms):
-        return None
+        return eager_kernels.pair_force_vjp(
+            system, coords, neighbors, w, leaves, found, forces=forces
+        )
     backend = system.backend
     xp = backend.xp(coords, w)
     on_atoms = functools.partial(
@@ -105,10 +106,10 @@ def pair_force_jvp(
     direction: Array,
     leaves: LeafMap,
     tangents: Sequence[Array | None],
-) -> PairForces | None:
+) -> PairForces:
     """Return forces and their change along a direction of coordinates and leaves."""
     if not is_traced(coords) or neighbors.layout == "half":
-        return None
+        return eager_kernels.pair_force_jvp(system, coords, neighbors, direction, leaves, tangents)
     return forces_along(
         system,
         coords,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from xpmd.general import general_virial
 from xpmd.kernels import with_kernel
 from xpmd.neighbor_list import NeighborList
-from xpmd.pairwise import PairGeometry, pair_factor, pair_geometry, summed_energy
+from xpmd.pairwise import PairGeometry, factor_of, pair_factor, pair_geometry, summed_energy
 from xpmd.specific import specific_terms
 
 Array = Any
@@ -56,23 +56,35 @@ def pair_energy(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any)
 
 
 @with_kernel
-def pair_forces(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any) -> Sequence[Array]:
+def pair_forces(
+    system: Any,
+    coords: Array,
+    neighbors: NeighborList,
+    *,
+    xp: Any,
+    factor: Callable[..., Array] = factor_of,
+) -> Sequence[Array]:
     """Return the components `(n,)` of the summed forces of the pairwise interactions, kJ/mol/nm."""
-    geometry, factor = _pairs(system, coords, neighbors, xp)
+    geometry, f = _pairs(system, coords, neighbors, xp, factor)
     return [
-        neighbors.sum_on_atoms(factor * part, coords.shape[0], backend=system.backend, xp=xp)
+        neighbors.sum_on_atoms(f * part, coords.shape[0], backend=system.backend, xp=xp)
         for part in geometry.parts
     ]
 
 
 @with_kernel
 def pair_virial(
-    system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
+    system: Any,
+    coords: Array,
+    neighbors: NeighborList,
+    *,
+    xp: Any,
+    factor: Callable[..., Array] = factor_of,
 ) -> Sequence[Sequence[Array]]:
     """Return the entries of W = sum r (x) f of the pairwise interactions by row, kJ/mol."""
-    geometry, factor = _pairs(system, coords, neighbors, xp)
+    geometry, f = _pairs(system, coords, neighbors, xp, factor)
     return [
-        [neighbors.weight * xp.sum(one * factor * other) for other in geometry.parts]
+        [neighbors.weight * xp.sum(one * f * other) for other in geometry.parts]
         for one in geometry.parts
     ]
 
@@ -100,10 +112,16 @@ def total_virial(system: Any, coords: Array, neighbors: NeighborList, *, xp: Any
 
 
 def _pairs(
-    system: Any, coords: Array, neighbors: NeighborList, xp: Any
+    system: Any, coords: Array, neighbors: NeighborList, xp: Any, factor: Callable[..., Array]
 ) -> tuple[PairGeometry, Array]:
     geometry = pair_geometry(coords, system.boundary, neighbors, xp=xp)
-    factor = pair_factor(
-        system.pairwise, system.atoms, geometry, neighbors, backend=system.backend, xp=xp
+    f = pair_factor(
+        system.pairwise,
+        system.atoms,
+        geometry,
+        neighbors,
+        backend=system.backend,
+        xp=xp,
+        factor=factor,
     )
-    return geometry, factor
+    return geometry, f

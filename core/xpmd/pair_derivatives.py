@@ -45,6 +45,7 @@ def pair_force_vjp(
     found: Cotangents,
     *,
     forces: bool = True,
+    factor: Callable[..., Array] = factor_of,
 ) -> PairForces:
     """Return forces and J^T w of the pairwise interactions; add parameter cotangents to `found`.
 
@@ -53,6 +54,7 @@ def pair_force_vjp(
         w: cotangent of the forces `(n, d)`.
         leaves: which leaves of the System a cotangent is wanted for.
         forces: whether the forces themselves are wanted.
+        factor: as `factor_of`.
     """
     backend = system.backend
     xp = backend.xp(coords, w, *leaves.leaves)
@@ -60,9 +62,9 @@ def pair_force_vjp(
     geometry, pull_box = _displacements(system, coords, neighbors, box, xp)
     difference = differences(w, neighbors)
     along = dot(geometry.parts, difference)
-    factor: Array = 0.0
+    total: Array = 0.0
     slope: Array = 0.0
-    for term in pair_functions(system, neighbors, leaves):
+    for term in pair_functions(system, neighbors, leaves, factor=factor):
         mask, squared = term.masked(geometry.squared, xp)
         (f,), pull = backend.vjp(term, squared, *term.inputs)
         weight = along
@@ -70,9 +72,9 @@ def pair_force_vjp(
             f = xp.where(mask, f, xp.zeros_like(f))
             weight = xp.where(mask, along, xp.zeros_like(along))
         of_squared, *of_inputs = pull((weight,))
-        factor, slope = factor + f, slope + of_squared
+        total, slope = total + f, slope + of_squared
         term.collect(of_inputs, found)
-    h = [factor * c + 2.0 * slope * p for c, p in zip(difference, geometry.parts, strict=True)]
+    h = [total * c + 2.0 * slope * p for c, p in zip(difference, geometry.parts, strict=True)]
     if pull_box is not None:
         cotangents = pull_box(tuple(neighbors.weight * each for each in h))
         found.add_all(box.places, cotangents)
@@ -81,7 +83,7 @@ def pair_force_vjp(
     def on_atoms(values: Array) -> Array:
         return neighbors.sum_on_atoms(values, n_atoms, backend=backend, xp=xp)
 
-    of_forces = [on_atoms(factor * p) for p in geometry.parts] if forces else None
+    of_forces = [on_atoms(total * p) for p in geometry.parts] if forces else None
     return PairForces(of_forces, [on_atoms(c) for c in h])
 
 

@@ -156,31 +156,6 @@ def summed_energy(
     return total
 
 
-def pair_factor(
-    interactions: Sequence[PairwiseInteraction],
-    atoms: Any,
-    geometry: PairGeometry,
-    neighbors: NeighborList,
-    *,
-    backend: Backend,
-    xp: Any,
-) -> Array:
-    """Return f for each entry, so that the force on its first atom is f times the displacement."""
-    total: Array = 0.0
-    for interaction in interactions:
-        parameters = mixed_parameters(
-            interaction, atoms, neighbors.of_first, neighbors.of_second, xp=xp
-        )
-        mask, squared = within_reach(
-            interaction, geometry.squared, neighbors, backend=backend, xp=xp
-        )
-        factor = factor_of(interaction, parameters, squared, backend=backend)
-        if mask is not None:
-            factor = xp.where(mask, factor, xp.zeros_like(factor))
-        total = total + factor
-    return total
-
-
 def factor_of(
     interaction: PairwiseInteraction,
     parameters: Sequence[Array],
@@ -198,3 +173,31 @@ def factor_of(
         return interaction.cut_energy(r, parameters, backend=backend)
 
     return -2.0 * backend.radial(energy_of, squared)
+
+
+def pair_factor(
+    interactions: Sequence[PairwiseInteraction],
+    atoms: Any,
+    geometry: PairGeometry,
+    neighbors: NeighborList,
+    *,
+    backend: Backend,
+    xp: Any,
+    factor: Callable[..., Array] = factor_of,
+) -> Array:
+    """Return f for each entry, so that the force on its first atom is f times the displacement.
+
+    Args:
+        factor: as `factor_of`.
+    """
+    total: Array = 0.0
+    for interaction in interactions:
+        parameters = mixed_parameters(
+            interaction, atoms, neighbors.of_first, neighbors.of_second, xp=xp
+        )
+        mask, squared = within_reach(
+            interaction, geometry.squared, neighbors, backend=backend, xp=xp
+        )
+        f = factor(interaction, parameters, squared, backend=backend)
+        total = total + (f if mask is None else xp.where(mask, f, xp.zeros_like(f)))
+    return total

@@ -13,6 +13,8 @@ from xpmd_benchmarks.remote import Engine, EngineError
 SHORT = 20
 #: A round of a program that takes longer than this many times its share is left out now and then.
 _PATIENCE = 4.0
+#: Seconds that a run is lengthened to at most, so that what it begins with does not count.
+_LENGTHENED = 1.0
 #: What is tried out runs for about so many seconds, so that lists are rebuilt as often as they will be.
 _TRIAL = 0.15
 
@@ -132,6 +134,7 @@ def in_turns(
     most_steps: int = 20_000,
     least: int = SHORT,
     everyone: int = 2,
+    steady: int = 0,
 ) -> None:
     """Measure each entrant once a round, beside what was measured of it before.
 
@@ -139,12 +142,15 @@ def in_turns(
         seconds: about what each gets a round; a slow one takes part in fewer rounds.
         steps: of a run; chosen to take `seconds` if left out, a multiple of `least`.
         everyone: in so many rounds all take part, however slow.
+        steady: runs are lengthened to so many steps where that takes no longer than a second, for a run
+            begins with a list and forces, which belong to no step.
     """
     plans = []
     for entrant in entrants:
         if entrant.failure is None:
             each = entrant.best or entrant.try_out(min(least, steps or least))
-            length = steps or min(most_steps, max(least, round(seconds / each / least) * least))
+            wanted = max(seconds, min(_LENGTHENED, steady * each))
+            length = steps or min(most_steps, max(least, round(wanted / each / least) * least))
             plans.append((entrant, length, min(1.0, _PATIENCE * seconds / (each * length))))
     for turn in range(rounds):
         tell(f"round {turn + 1} of {rounds}")

@@ -19,6 +19,8 @@ from xpmd_benchmarks.skin_search import Known, skins_to_try, usual_and_best
 
 #: Rounds, and seconds a program gets in each.
 ROUNDS, SECONDS = 5, 0.2
+#: Steps of a run at least, where they take no longer than a second.
+STEADY = 100
 QUICK_ROUNDS, QUICK_SECONDS = 2, 0.05
 #: Unless it is asked for, a size at which a step would take longer is left out, seconds.
 LONGEST_STEP = 0.2
@@ -122,6 +124,7 @@ class Field:
             seconds=QUICK_SECONDS if quick else SECONDS,
             steps=settings.steps[0] if settings.steps else None,
             tell=settings.tell,
+            steady=0 if quick else STEADY,
         )
         for one in entrants:
             if one.best is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xpmd.benchmark import BenchmarkSettings
-from xpmd_benchmarks.admission import Program, admitted
+from xpmd_benchmarks.admission import Admission, Program, admitted
 from xpmd_benchmarks.alternating import Entrant, in_turns, with_ratios
 from xpmd_benchmarks.backends import chosen_backends, chosen_dtypes
 from xpmd_benchmarks.engines import xpmd_gradient
@@ -24,7 +24,7 @@ ALL_PAIRS = 200
 #: Skin of the neighbor lists.
 SKIN = 0.4
 #: Rounds, and seconds a program gets in each.
-ROUNDS, SECONDS = 3, 0.1
+ROUNDS, SECONDS = 2, 0.1
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.01
 #: A run that takes longer than this is measured once, and of its program one strategy unless more are
 #: asked for, seconds.
@@ -86,6 +86,8 @@ class GradientField:
         self._task = {**base, "threads": settings.threads}
         self.versions: dict[str, str] = {}
         self._absent: list[dict[str, Any]] = []
+        #: One process for all strategies of a program: much of what they import and compile is the same.
+        self._admitted: dict[tuple[str, ...], Admission] = {}
         #: Seconds of a run with the derivative, of programs that take long.
         self._slow: dict[tuple[str, str], float] = {}
         #: The run, and the run with its derivative.
@@ -107,7 +109,10 @@ class GradientField:
             remark = "left out: the first run with another took long; --strategy names it"
             self._absent.append({**words, "remark": remark})
             return
-        engine, versions, refusal = admitted(program, self._settings.threads, self._opened)
+        key = (module.NAME, variant["variant"], variant["precision"])
+        if key not in self._admitted:
+            self._admitted[key] = admitted(program, self._settings.threads, self._opened)
+        engine, versions, refusal = self._admitted[key]
         self.versions |= versions
         if engine is None:
             self._absent.append({**words, "remark": refusal})
@@ -143,7 +148,7 @@ class GradientField:
         derivative: bool,
         warm_up: bool,
     ) -> Entrant:
-        entrant = Entrant(engine, f"{row['steps']} {derivative}", row)
+        entrant = Entrant(engine, f"{row['strategy']} {row['steps']} {derivative}", row)
         each = {**task, "n_steps": row["steps"], "derivative": derivative}
         entrant.prepare(each, int(warm_up))
         entrant.weigh(1)

@@ -15,7 +15,7 @@ from xpmd_benchmarks.remote import Engine, EngineError
 
 QUICK_EPOCHS, QUICK_STEPS = 3, 10
 #: A training that would take longer is left at its second epoch unless it is asked for, seconds.
-LONGEST = 30.0
+LONGEST = 12.0
 
 
 def examples_folder() -> Path:

@@ -14,6 +14,8 @@ from xpmd_benchmarks.remote import Engine
 
 #: Seconds after which no further skin is tried; and once the best at another size has been.
 LONGEST_SEARCH, LONGEST_LATER_SEARCH = 15.0, 3.0
+#: A program that was ready within so many seconds tries two skins at each size.
+READY = 10.0
 
 
 class Known(NamedTuple):
@@ -69,7 +71,7 @@ def usual_and_best(
     tried: list[tuple[float, Entrant]] = []
     began = time.perf_counter()
     for skin in skins or (None,):
-        enough = _enough(known, [each.words["skin"] for _, each in tried])
+        enough = _enough(known, [each for _, each in tried])
         if time.perf_counter() - began > enough and not settings.skins:
             break
         settings.tell(title if skin is None else f"{title}, skin {skin:g}")
@@ -83,8 +85,11 @@ def usual_and_best(
     return [usual] if best is usual else [usual, best]
 
 
-def _enough(known: Known | None, tried: Sequence[float | None]) -> float:
+def _enough(known: Known | None, tried: Sequence[Entrant]) -> float:
     """Return the seconds after which some skins are enough: the best at another size must be one."""
-    if not tried or (known is not None and known.skin not in tried):
+    skins = [each.words["skin"] for each in tried]
+    if not tried or (known is not None and known.skin not in skins):
+        return math.inf
+    if len(tried) == 1 and (tried[0].first or math.inf) < READY:
         return math.inf
     return LONGEST_SEARCH if known is None else LONGEST_LATER_SEARCH

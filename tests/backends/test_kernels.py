@@ -70,10 +70,10 @@ INTERACTIONS: dict[str, Callable[[md.Cutoff], list[Any]]] = {
 }
 
 
-CHOSEN = os.environ.get("XPMD_TEST_BACKENDS", "numpy jax").split()
+CHOSEN = os.environ.get("XPMD_TEST_BACKENDS", "numpy torch jax").split()
 
 
-@pytest.fixture(params=[name for name in CHOSEN if name in ("numpy", "jax", "cupy")])
+@pytest.fixture(params=[name for name in CHOSEN if name != "array_api_strict"])
 def on(request: pytest.FixtureRequest) -> md.Backend:
     """Each library that has kernels for pairs."""
     pytest.importorskip(request.param)

@@ -36,6 +36,7 @@ GAPS = {
 EXTRAS = {
     ("xpmd_torch", "compiled_backend.py"): "the class with the steps of a simulation compiled",
     ("xpmd_torch", "compiled_loops.py"): "loops whose bodies are compiled",
+    ("xpmd_torch", "eager_kernels.py"): "sums over pairs by closed forms",
     ("xpmd_torch", "graph_passes.py"): "what the compiler does not see in a graph by itself",
     ("xpmd_torch", "shared_entries.py"): "what the compiler is told to take in once",
     ("xpmd_torch", "traced_parts.py"): "the body of a loop as graphs for the compiler",

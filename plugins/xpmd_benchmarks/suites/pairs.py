@@ -25,7 +25,7 @@ from xpmd_benchmarks.summaries import Summary
 
 SIZES, QUICK_SIZES = (4000,), (256,)
 SKIN = 0.5
-ROUNDS, SECONDS = 5, 0.25
+ROUNDS, SECONDS = 3, 0.25
 QUICK_ROUNDS, QUICK_SECONDS = 2, 0.02
 #: The shipped potential, the same as a stranger would write it, and a stranger's.
 POTENTIALS = ("Lennard-Jones", "Lennard-Jones, energy alone", "Buckingham")
