@@ -49,6 +49,18 @@ def test_times_and_what_was_found(engine):
     assert quick.found["times"] > slow.found["times"] >= 1
 
 
+def test_short_runs_are_lengthened_but_not_for_long(engine, monkeypatch):
+    monkeypatch.setattr("xpmd_benchmarks.alternating._LENGTHENED", 0.1)
+    settings = {"rounds": 1, "seconds": 0.01, "steps": None, "tell": lambda line: None, "least": 1}
+    slow, quick = (Entrant(engine, name, {"name": name}) for name in ("slow", "quick"))
+    slow.prepare({"bytes": 0, "seconds": 0.02}, 1)
+    quick.prepare({"bytes": 0, "seconds": 0.001}, 1)
+    in_turns([slow, quick], **settings, steady=50)
+    # Both sleep somewhat longer than they are told to.
+    assert 25 <= quick.found["times"] <= 50
+    assert 2 <= slow.found["times"] <= 5
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
 def test_memory_of_a_run_is_that_beyond_what_there_was(engine):
     large, small = (Entrant(engine, name, {}) for name in ("large", "small"))
