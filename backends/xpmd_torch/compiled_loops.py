@@ -221,7 +221,7 @@ def _compiled_steps(
             try:
                 carry = compiled.step(values, prepared)
             except UntraceableError as error:
-                _log.info("A loop is run as it stands, for it cannot be compiled: %s", error)
+                _log.warning("A loop is run as it stands, for it cannot be compiled: %s", error)
                 bodies[key] = None
                 return k, carry
             keep(k + 1, carry)

@@ -16,9 +16,9 @@ from xpmd.chunk_forward import kept_up, prepared
 from xpmd.continuous_adjoint import continuous_step_back
 from xpmd.errors import GradientError
 from xpmd.force_derivatives import force_vjp
-from xpmd.force_field import total_forces
-from xpmd.module import flatten, unflatten
+from xpmd.module import flatten
 from xpmd.program import Program, flat_floats
+from xpmd.undoing import known_step_back, pulled_ahead, undone, undone_and_pulled
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -109,15 +109,20 @@ def retreat(
     inside = plan.has_records and program.structure.records_inside
     xp = backend.xp(*leaves, *end)
 
-    def body(back: Any, carry: Arrays) -> Arrays:
-        k = active - 1 - back
-        lam, after, held, sums = split(carry, n_floats, n_floats, n_lists)
+    def due(lam: Arrays, k: Any) -> Arrays:
+        """Return the cotangents of the state after step `k`, with what is added or cut there."""
         lam = without_earlier(program, plan, lam, done + k + 1)
         if inside and interval is not None:
             lam = with_record(program, lam, of_records, k, interval)
+        return lam
+
+    def body(back: Any, carry: Arrays) -> Arrays:
+        k = active - 1 - back
+        lam, after, held, sums = split(carry, n_floats, n_floats, n_lists)
+        lam = due(lam, k)
         if plan.reconstruct:
             record = backend.row(kept, k + 1)
-            now, held = _undone(program, leaves, record, after, held, keys, t0 + k, xp)
+            now, held = undone(program, leaves, record, after, held, keys, t0 + k, xp)
         else:
             now = backend.row(kept, k)
         held = kept_up(program, held, *_at(program, leaves, after), 1, xp)
@@ -141,10 +146,48 @@ def retreat(
         lam, sums = tempered(program, plan, pulled, lam, after, held, sums, done + k)
         return (*lam, *now, *held_now, *sums)
 
+    def in_one_pass(back: Any, carry: Arrays) -> Arrays:
+        """Do as `body`; J^T w and cotangents of leaves at the state after the step are carried along."""
+        k = active - 1 - back
+        lam, after, held, sums, ahead = split(carry, n_floats, n_floats, n_lists, len(totals))
+
+        def pulled(*values: Array) -> Arrays:
+            lam, after, _, sums = split(values, n_floats, n_floats, n_lists)
+            new = known_step_back(program, leaves, after, lam, ahead[0], t0 + k)
+            return (*new, *(a + b for a, b in zip(sums, ahead[1:], strict=True)))
+
+        lam = due(lam, k)
+        lam, sums = tempered(program, plan, pulled, lam, after, held, sums, done + k)
+        # At the start of the chunk nothing is pulled any more, whatever is made ready.
+        earlier = (k - 1) * (k > 0)
+        now, held, ahead = undone_and_pulled(
+            program,
+            plan.places,
+            leaves,
+            backend.row(kept, k + 1),
+            after,
+            held,
+            keys,
+            t0 + k,
+            due(lam, earlier),
+            t0 + earlier,
+            xp,
+        )
+        return (*lam, *now, *held, *sums, *ahead)
+
     carry = (*cotangents, *end, *lists, *totals)
+    explicit = has_explicit_adjoint(program, plan.places, leaves)
     with program.holding(leaves):
-        carry = backend.repeat(body, carry, active, program.structure.chunk)
+        if plan.reconstruct and explicit and not plan.continuous:
+            last = active - 1
+            carry += pulled_ahead(
+                program, plan.places, leaves, end, lists, due(cotangents, last), t0 + last, xp
+            )
+            carry = backend.repeat(in_one_pass, carry, active, program.structure.chunk)
+        else:
+            carry = backend.repeat(body, carry, active, program.structure.chunk)
     lam, start, held, sums = split(carry, n_floats, n_floats, n_lists)
+    sums = sums[: len(totals)]
     return BackwardResult(lam, sums, start, held, program.neighbors(held).overflow)
 
 
@@ -313,31 +356,6 @@ def _at(program: Program, leaves: Arrays, floats: Arrays) -> tuple[Any, Array]:
     system, _ = program.components(leaves)
     state, system = program.state(floats, system)
     return system, state.coords
-
-
-def _undone(
-    program: Program,
-    leaves: Arrays,
-    record: Arrays,
-    after: Arrays,
-    held: Arrays,
-    keys: Array,
-    t: Any,
-    xp: Any,
-) -> tuple[Arrays, Arrays]:
-    """Return the state before a step from the one after it, and a list that holds at both."""
-    initial, simulator = program.components(leaves)
-    state, system = program.state(after, initial)
-    lists = [held]
-
-    def forces(coords: Array) -> Array:
-        lists[0] = kept_up(program, lists[0], system, coords, 1, xp)
-        return total_forces(system, coords, program.neighbors(lists[0]), xp=xp)
-
-    noise = program.noise(simulator, initial, keys, t)
-    tree = unflatten(program.record_spec, list(record))
-    before = simulator.inverse(state, tree, forces, system, t, noise, xp=xp)
-    return flat_floats(before), lists[0]
 
 
 def with_record(program: Program, lam: Arrays, of_records: Arrays, k: Any, interval: int) -> Arrays:

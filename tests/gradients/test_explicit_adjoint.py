@@ -9,6 +9,7 @@ import pytest
 
 import xpmd as md
 from shaken_lattice import N_ATOMS, SIDE, start
+from xpmd.force_derivatives import force_vjp
 from xpmd.program import EXPLICIT_ADJOINTS
 from xpmd_gradients import Reversible
 from xpmd_interactions import LennardJones
@@ -70,3 +71,49 @@ def test_equal_to_the_differentiated_step(
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12 * abs(other).max())
     different = [(on.to_numpy(found[key]) != on.to_numpy(wanted[key])).any() for key in params]
     assert any(different), "both ways were the same one"
+
+
+def undoing_gradient(simulator: Any) -> dict[str, Any]:
+    params = {
+        "sigma": np.asarray(0.34),
+        "epsilon": np.full(N_ATOMS, 0.9),
+        "coords": start()[0],
+        "velocities": start()[1],
+    }
+    found: dict[str, Any] = md.grad(loss, Reversible())(params, np.asarray, simulator, 40.0)
+    return found
+
+
+def test_a_step_is_undone_and_pulled_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forces at the start of a step are found along with what the step before it pulls there."""
+    calls: list[bool] = []
+
+    def counted(*arguments: Any, forces: bool = True, **settings: Any) -> Any:
+        calls.append(forces)
+        return force_vjp(*arguments, forces=forces, **settings)
+
+    def forbidden(*arguments: Any, **settings: Any) -> Any:
+        raise AssertionError("forces alone were computed")
+
+    monkeypatch.setattr("xpmd.undoing.force_vjp", counted)
+    monkeypatch.setattr("xpmd.undoing.total_forces", forbidden)
+    undoing_gradient(SIMULATORS["verlet"])
+    # Once a step, and once at the end of each chunk.
+    assert calls.count(True) == 14
+    assert 1 <= calls.count(False) <= 4
+
+
+class Looking(VelocityVerlet):
+    """Velocity Verlet whose inverse looks at forces it has no need of."""
+
+    def inverse(
+        self, state: Any, record: Any, forces: Any, system: Any, t: Any, noise: Any, *, xp: Any
+    ) -> Any:
+        forces(state.coords)
+        return super().inverse(state, record, forces, system, t, noise, xp=xp)
+
+
+def test_an_inverse_that_looks_at_other_forces() -> None:
+    wanted, found = (undoing_gradient(kind(dt=0.002)) for kind in (VelocityVerlet, Looking))
+    for key, value in wanted.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-11, atol=1e-12 * abs(value).max())
