@@ -117,6 +117,7 @@ def known_step_back(
     xp = program.backend.xp(*leaves, *after)
     _, system = program.state(after, system)
     state, _ = program.state(cotangents, system)
+    assert simulator.adjoint is not None
     return flat_floats(simulator.adjoint(state, lambda w: response, system, t, xp=xp))
 
 
@@ -132,6 +133,7 @@ def _pulled_cotangent(
         asked.append(w)
         return xp.zeros_like(w)
 
+    assert simulator.adjoint is not None
     simulator.adjoint(state, pull, system, t, xp=xp)
     return asked[0]
 
