@@ -15,24 +15,21 @@ from xpmd.benchmark_text import as_markdown
 _INTRODUCTION = """\
 # Benchmarks
 
-What `make bench` found on the machine below, which also wrote this page: it is not edited by hand. Each
-program runs in a process of its own, on the same cores, from the same states. They take turns, so that
-whatever else the machine does hits all alike; times are medians, after everything was compiled and run
-once. Ratios travel to another machine, times do not.
+What `make bench` found on the machine below; it wrote this page. Each program runs in a process of its
+own, on the same cores, from the same states; they take turns, so that whatever else the machine does hits
+all alike. Times are medians, after everything was compiled and run once. Ratios travel, times do not.
 """
 _QUICK = """
 **From a quick run that only sees whether all works: the numbers say nothing.**
 """
 _AGAIN = """
-To do it again, all of it or a part, beside the other programs that are installed; one that needs other
-versions than xpmd has a Python of its own:
+To do it again, all or a part, beside programs that are installed, in a Python of their own if need be
+(`xpmd bench --help` lists the options; `--json FILE` writes all numbers, of which this is a part):
 
 ```shell
 make bench BENCH="--peer-python jax-md=PYTHON,torchmd=PYTHON,torch-sim=PYTHON"
 xpmd bench --suite fluid --sizes 864 --backend jax --peers
 ```
-
-`xpmd bench --help` lists the options; `--json FILE` writes all numbers, of which this is a part.
 """
 #: Paths of a machine, which say nothing on another.
 _ROOTED = re.compile(r"(?<![\w.~-])/(?:[\w.+-]+/)+([\w.+-]*)")

@@ -26,15 +26,16 @@ SKIN = 0.4
 #: Rounds, and seconds a program gets in each.
 ROUNDS, SECONDS = 2, 0.1
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.01
-#: A run that takes longer than this is measured once, and of its program one strategy unless more are
-#: asked for, seconds.
+#: A run that takes longer than this is measured once, seconds.
+ONCE = 1.0
+#: Of a program whose runs take longer, one strategy is measured unless more are asked for, seconds.
 LONGEST = 3.0
 #: A number of steps that would take longer is left out unless it is asked for, seconds.
 LONGEST_OF_ALL = 10.0
 #: Of a program that takes longer to compile, one strategy is measured unless more are asked for, seconds.
 LONGEST_FIRST = 15.0
 #: Seconds of a run alone, and first over second run, by which one sees that nothing is compiled.
-SLOW, COMPILED = 1.0, 1.5
+SLOW, COMPILED = 0.3, 1.5
 
 
 def programs_for(settings: BenchmarkSettings, n_atoms: int) -> list[Program]:
@@ -158,7 +159,7 @@ class GradientField:
         """Return a row for each program and number of steps."""
         settings, quick = self._settings, self._settings.quick
         in_turns(
-            [each for pair in self._pairs for each in pair if (pair[1].best or 0.0) < LONGEST],
+            [each for pair in self._pairs for each in pair if (pair[1].best or 0.0) < ONCE],
             rounds=settings.rounds or (QUICK_ROUNDS if quick else ROUNDS),
             seconds=QUICK_SECONDS if quick else SECONDS,
             steps=None,

@@ -15,7 +15,7 @@ USUAL_ATOMS = 16_384
 
 
 def growth_ratios(by_atoms: Rows, by_steps: Rows) -> list[BenchmarkRatio]:
-    """Return ratios of time by atoms and of memory by steps, and the memory itself."""
+    """Return ratios of time by atoms, and memory by atoms and by steps."""
     found: list[BenchmarkRatio] = []
     sizes = sorted({row["atoms"] for row in by_atoms})
     backends = {
@@ -42,7 +42,5 @@ def growth_ratios(by_atoms: Rows, by_steps: Rows) -> list[BenchmarkRatio]:
     }
     if len(steps) > 1:
         long = Side(f"memory of a gradient, {steps[-1]} steps", {"steps": steps[-1]})
-        short = Side(f"{steps[0]} steps", {"steps": steps[0]})
-        found += ratio(by_steps, "MiB", long, short, ways)
         found += standing(by_steps, "MiB", long, ways, unit="MiB")
     return found
