@@ -18,7 +18,7 @@ from xpmd.errors import GradientError
 from xpmd.force_derivatives import force_vjp
 from xpmd.module import flatten
 from xpmd.program import Program, flat_floats
-from xpmd.undoing import known_step_back, pulled_ahead, undone, undone_and_pulled
+from xpmd.undoing import filled, known_step_back, pulled_ahead, undone, undone_and_pulled
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -388,14 +388,6 @@ def with_room(part: Array | None, size: int, like: Array, backend: Backend) -> A
     xp, device = backend.xp(like), backend.device_of(like)
     zeros = xp.zeros((size - have, *like.shape), dtype=like.dtype, device=device)
     return zeros if part is None else xp.concat([part, zeros])
-
-
-def filled(cotangents: Sequence[Array | None], values: Sequence[Array], xp: Any) -> Arrays:
-    """Return cotangents of values, zeros where there is none."""
-    return tuple(
-        xp.zeros_like(value) if each is None else each
-        for each, value in zip(cotangents, values, strict=True)
-    )
 
 
 def without_earlier(program: Program, plan: BackwardPlan, lam: Arrays, reached: Any) -> Arrays:

@@ -7,7 +7,7 @@ undone: a simulator that says itself how cotangents pass a step says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from xpmd.chunk_forward import kept_up
@@ -155,7 +155,13 @@ def _force_vjp(
         system, coords, program.neighbors(lists), w, flags, forces=forces
     )
     xp = program.backend.xp(w)
-    slopes = [
-        xp.zeros_like(leaves[place]) if found[place] is None else found[place] for place in places
-    ]
+    slopes = filled([found[place] for place in places], [leaves[place] for place in places], xp)
     return (total, response, *slopes)
+
+
+def filled(cotangents: Sequence[Array | None], values: Sequence[Array], xp: Any) -> Arrays:
+    """Return cotangents of values, zeros where there is none."""
+    return tuple(
+        xp.zeros_like(value) if each is None else each
+        for each, value in zip(cotangents, values, strict=True)
+    )

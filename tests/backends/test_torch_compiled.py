@@ -245,7 +245,6 @@ class Counting(md.GeneralInteraction):
 
 
 def test_what_cannot_be_compiled_runs_as_it_stands(interpreted, caplog):
-    caplog.set_level("INFO", logger="xpmd_torch")
     system = md.System(
         atoms=md.Atoms(mass=[1.0, 2.0]),
         coords=torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.7]], dtype=torch.float64),
@@ -260,7 +259,6 @@ def test_what_cannot_be_compiled_runs_as_it_stands(interpreted, caplog):
 def test_nor_what_comes_after_a_list_has_been_looked_at(interpreted, monkeypatch, caplog, interval):
     """A part further on turns out not to be compilable when those before it are compiled."""
     monkeypatch.setattr("xpmd.neighbor_finder.MOST_DENSE", 0)
-    caplog.set_level("INFO", logger="xpmd_torch")
     system = fluid(FINDERS["cells"])
     system = system.replace(interactions=[*system.interactions, Counting()])
     observe = {"t": md.Observe(md.temperature, every=interval)} if interval else {}
@@ -337,7 +335,7 @@ def test_ones_for_all_pairs_are_no_array_in_memory(interpreted):
     def body(scale, of_pairs, x):
         ones = torch.ones_like(of_pairs)
         raise Reached(
-            "end", ((scale * ones + of_pairs * of_pairs + x).sum(1), scale * 2.0 + x[0, 0])
+            "end", ((scale * ones * x + of_pairs * of_pairs).sum(1), scale * 2.0 + x[0, 0])
         )
 
     values = (torch.tensor(3.0), torch.rand(30, 20), torch.rand(30, 20))
@@ -346,7 +344,7 @@ def test_ones_for_all_pairs_are_no_array_in_memory(interpreted):
     assert sorted(each.numel() for each in prepared) == [1, 600]
     scale, of_pairs, x = values
     rows, number = part(values, prepared)
-    assert torch.allclose(rows, (scale + of_pairs**2 + x).sum(1))
+    assert torch.allclose(rows, (scale * x + of_pairs**2).sum(1))
     assert torch.allclose(number, scale * 2.0 + x[0, 0])
 
 
