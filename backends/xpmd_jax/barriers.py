@@ -8,7 +8,7 @@ import jax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from xpmd.errors import ONE_WAY, GradientError
+from xpmd.errors import GradientError
 
 Array = Any
 
@@ -17,18 +17,18 @@ _batching: Any = batching
 _forwards_only: Any = Primitive("forwards_only")
 
 
-def forwards_only(array: Array) -> Array:
-    """Return the array, which must not be differentiated in reverse."""
-    return _forwards_only.bind(array)
+def forwards_only(array: Array, reason: str) -> Array:
+    """Return the array; to differentiate it in reverse raises `GradientError`, for a reason."""
+    return _forwards_only.bind(array, reason=reason)
 
 
-def _refuse(*_: Any) -> Any:
-    raise GradientError(ONE_WAY)
+def _refuse(*_: Any, reason: str) -> Any:
+    raise GradientError(reason)
 
 
-_forwards_only.def_impl(lambda array: array)
-_forwards_only.def_abstract_eval(lambda array: array)
-mlir.register_lowering(_forwards_only, lambda _, array: [array])
+_forwards_only.def_impl(lambda array, reason: array)
+_forwards_only.def_abstract_eval(lambda array, reason: array)
+mlir.register_lowering(_forwards_only, lambda _, array, reason: [array])
 _batching.defvectorized(_forwards_only)
 _ad.deflinear2(_forwards_only, _refuse)
 

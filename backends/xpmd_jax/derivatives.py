@@ -10,7 +10,7 @@ import jax.interpreters.ad
 import jax.numpy as jnp
 import numpy as np
 
-from xpmd.errors import CAPTURED, GradientError
+from xpmd.errors import CAPTURED, ONE_WAY, TWICE, GradientError
 from xpmd_jax.barriers import forwards_only
 
 Array = Any
@@ -26,7 +26,8 @@ _CAPTURED = tuple(
 
 def stop_gradient(array: Array) -> Array:
     """Return the array as a constant."""
-    return jax.lax.stop_gradient(array)
+    # JAX takes 20 µs to see that there is nothing to stop.
+    return jax.lax.stop_gradient(array) if isinstance(array, jax.core.Tracer) else array
 
 
 def radial(function: Callable[[Array], Array], at: Array) -> Array:
@@ -138,7 +139,9 @@ def custom_vjp(
         return tuple(outs), residuals
 
     def rule_backward(residuals: Any, cotangents: Arrays) -> Arrays:
-        return tuple(backward(residuals, tuple(_known(each) for each in cotangents)))
+        found = backward(residuals, tuple(_known(each) for each in cotangents))
+        # A rule that holds loops can be differentiated forwards only.
+        return tuple(_one_way(each, TWICE) if selective else each for each in found)
 
     call.defvjp(rule_forward, rule_backward, symbolic_zeros=True)
     return _refusing_what_it_captured(call)
@@ -152,12 +155,11 @@ def custom_jvp(
 ) -> Callable[..., Arrays]:
     """Return a function with its own forward rule."""
     call = jax.custom_jvp(lambda *xs: tuple(primal(*xs)))
-    barrier = forwards_only if one_way else _as_it_is
 
     def rule_both(xs: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
         outs, moved = rule(xs, [_known(each) for each in tangents])
         return tuple(outs), tuple(
-            _no_tangent(out) if each is None else barrier(each)
+            _no_tangent(out) if each is None else _one_way(each, ONE_WAY) if one_way else each
             for out, each in zip(outs, moved, strict=True)
         )
 
@@ -178,8 +180,9 @@ def _refusing_what_it_captured(call: Callable[..., Arrays]) -> Callable[..., Arr
     return checked
 
 
-def _as_it_is(array: Array) -> Array:
-    return array
+def _one_way(array: Array | None, reason: str) -> Array | None:
+    """Return an array; to differentiate it in reverse raises, where anybody may."""
+    return forwards_only(array, reason) if isinstance(array, jax.core.Tracer) else array
 
 
 def _known(tangent: Any) -> Array | None:

@@ -17,7 +17,7 @@ from xpmd_numpy.runs import Runs, runs_of_blocks
 Array = Any
 
 #: Pairs in a block: a dozen arrays of them fit a core's cache, and calls cost little beside them.
-BLOCK = 16384
+BLOCK = 32768
 
 #: Longest product in one call: OpenBLAS gives longer ones to threads, which then wait for more in a busy
 #: loop, and on shared cores cost several times what there is to compute.
@@ -91,7 +91,7 @@ class BufferedPairBlock(PairBlock):
         images = self._scratch
         for part, side, opened in zip(parts, boundary.sides, boundary.open_sides, strict=True):
             if not opened:
-                np.divide(part, side, out=images)
+                np.multiply(part, 1.0 / side, out=images)
                 np.rint(images, out=images)
                 np.multiply(images, side, out=images)
                 np.subtract(part, images, out=part)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from xpmd.errors import GradientError
+from xpmd.errors import TWICE, GradientError
 from xpmd_torch.transformed import call_transformed, is_transformed
 
 Array = Any
@@ -253,10 +253,7 @@ class _DifferentiatedOnce(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Array) -> Any:
-        raise GradientError(
-            "A function with a hand-written gradient, such as a simulation, was differentiated twice in "
-            "reverse. Take one of the two derivatives by strategy='forward' or 'finite_difference'."
-        )
+        raise GradientError(TWICE)
 
 
 def value_and_grad(

@@ -33,6 +33,8 @@ OPTIONS: dict[str, Any] = {
     # Indices are those of a neighbor list, or are known to be in bounds otherwise.
     "assert_indirect_indexing": False,
     "size_asserts": False,
+    # Fewer elements for each thread are done sooner than threads are woken.
+    "cpp.min_chunk_size": 2048,
     # Components are written where they belong, rather than stacked anew by all that reads them.
     "max_pointwise_cat_inputs": 1,
 }

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch._functorch import pyfunctorch
 
-from xpmd.errors import BackendError, GradientError
+from xpmd.errors import TWICE, BackendError, GradientError
 
 Array = Any
 Arrays = tuple[Any, ...]
@@ -57,10 +57,7 @@ def call_transformed(
         GradientError: transformations are nested, which would differentiate the rule once more.
     """
     if any(is_transformed(_functorch.get_unwrapped(x)) for x in xs if is_transformed(x)):
-        raise GradientError(
-            "A function with a hand-written gradient, such as a simulation, was differentiated twice in "
-            "reverse. Take one of the two derivatives by strategy='forward' or 'finite_difference'."
-        )
+        raise GradientError(TWICE)
     wanted = tuple(x.requires_grad for x in xs)
     kept: list[Any] = []
 

@@ -65,6 +65,13 @@ CAPTURED = (
 )
 
 
+#: What to say where a reverse rule, which holds loops and calls of the host, is differentiated itself.
+TWICE = (
+    "A function with a hand-written gradient, such as a simulation, was differentiated twice in "
+    "reverse. Take the outer derivative by strategy='finite_difference' or, on JAX, by 'forward'."
+)
+
+
 #: What to say where only changes along a direction are known and cotangents were to be pulled back.
 ONE_WAY = (
     "A function that knows its derivative along directions only, such as simulate(..., "

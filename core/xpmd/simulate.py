@@ -22,7 +22,7 @@ from xpmd.gradient_strategy import (
     resolve_strategy,
 )
 from xpmd.module import flatten, unflatten
-from xpmd.neighbor_upkeep import plan_neighbors
+from xpmd.neighbor_upkeep import constant, plan_neighbors
 from xpmd.noise import stream_keys, traced_stream_keys
 from xpmd.observe import Observe
 from xpmd.reporter import Reporter
@@ -97,6 +97,9 @@ def simulate(
     if COMPILED.get():
         moving = system.with_fields(backend=backend.compiled())
     leaves, spec = flatten((moving, simulator))
+    # A rule that is called when what is differentiated here is gone must not look at it again.
+    coords = backend.stop_gradient(moving.coords)
+    planned = moving.with_fields(coords=coords, boundary=constant(moving.boundary, backend))
     intervals = [each.every for each in observe.values()] + [r.every for r in shown]
     interval = math.gcd(*intervals) if intervals else None
     n_streams = 1 + len(simulator.couplings)
@@ -114,7 +117,7 @@ def simulate(
         keep_records=bool(observe),
         watch=Watch(shown),
         strategy=_for_run(strategy, system, int(n_steps)),
-        find_plan=functools.cache(lambda: plan_neighbors(moving, moving.coords)),
+        find_plan=functools.cache(lambda: plan_neighbors(planned, coords)),
         ensemble=strategy if isinstance(strategy, EnsembleStrategy) else None,
     )
     run = trajectory.primal
