@@ -23,6 +23,13 @@ if installed("jax"):
     jax.config.update("jax_enable_x64", True)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Iterator[Any]:
+    """Leave out the search for examples in docstrings: it hides tests that cannot be imported."""
+    found = yield
+    return [each for each in found if type(each).__name__ != "DoctestModule"]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def strict_backend() -> Iterator[None]:
     """Register the strict backend the way a plugin does, for the whole run."""

@@ -324,12 +324,13 @@ def _settled(boundary: Any, *vectors: Array) -> tuple[Any, list[Arrays]]:
 def row_sums(*arrays: Array) -> Arrays:
     """Return the sums of arrays `(n, k)` over their rows, read together."""
     zero = jnp.zeros((), arrays[0].dtype)
-
-    def plus(first: Arrays, second: Arrays) -> Arrays:
-        return tuple(a + b for a, b in zip(first, second, strict=True))
-
-    sums: Arrays = jax.lax.reduce(arrays, (zero,) * len(arrays), plus, (1,))
+    sums: Arrays = jax.lax.reduce(arrays, (zero,) * len(arrays), _plus, (1,))
     return sums
+
+
+# One function for all sums: where nothing is being compiled, JAX would compile each reduction anew.
+def _plus(first: Arrays, second: Arrays) -> Arrays:
+    return tuple(a + b for a, b in zip(first, second, strict=True))
 
 
 @row_sums.defjvp

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from xpmd.module import Module, flatten
+from xpmd.module import Module, flatten, unflatten
 
 Array = Any
 
@@ -103,13 +104,34 @@ class Boundary(Module):
         if xp is None:
             from xpmd.backend import backend_of
 
-            backend = backend_of(start, end)
-            # A derivative may be taken with respect to the box and not the positions.
-            box = (side for side in flatten(self)[0] if backend.is_array(side))
-            xp = backend.xp(start, end, *box)
+            return _displacements(backend_of(start, end), *flatten(self), start, end)
         difference = end - start
         parts = [difference[..., k] for k in range(self.dimensions)]
         return xp.stack(self.nearest(parts, xp=xp), axis=-1)
+
+
+def _displacements(
+    backend: Any, leaves: Sequence[Any], spec: Any, start: Array, end: Array
+) -> Array:
+    """Return end - start in a box, as one compiled function where the backend compiles."""
+
+    if backend.capabilities.jit:
+        return _compiled_displacements(backend, spec)(start, end, *leaves)
+    # A derivative may be taken with respect to the box and not the positions.
+    box = (side for side in leaves if backend.is_array(side))
+    xp = backend.xp(start, end, *box)
+    boundary: Boundary = unflatten(spec, leaves)
+    return boundary.displacement(start, end, xp=xp)
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled_displacements(backend: Any, spec: Any) -> Callable[..., Array]:
+    def displaced(start: Array, end: Array, *leaves: Array) -> Array:
+        boundary: Boundary = unflatten(spec, leaves)
+        return boundary.displacement(start, end, xp=backend.xp(start, end, *leaves))
+
+    compiled: Callable[..., Array] = backend.jit(displaced)
+    return compiled
 
 
 class StrainedBoundary(Boundary):

@@ -56,7 +56,7 @@ class Gradient:
         steps = self._task["n_steps"]
         end = simulate(system, self._simulator, steps, gradient=self._along).coords
         xp = self._on.xp(end)
-        moved = system.boundary.displacement(self._start, end, xp=xp)
+        moved = system.boundary.displacement(self._start, end)
         return xp.sum(moved * moved) / self._start.shape[0]
 
     def run(self, times: int) -> dict[str, float]:
