@@ -13,6 +13,7 @@ from xpmd.module import flatten, unflatten
 from xpmd.neighbor_building import built
 from xpmd.neighbor_finder import NeighborFinder
 from xpmd.neighbor_list import PAST_MENDING, NeighborList
+from xpmd.remembered_plans import remember_plan, remembered_plan
 from xpmd.strain import strain_size, strained
 
 Array = Any
@@ -36,8 +37,10 @@ def plan_neighbors(system: Any, coords: Array) -> Any:
     """Return a plan for a list at `coords`; `None` if their values are unknown and none was given."""
     if not uses_neighbors(system):
         return None
-    boundary = constant(system.boundary, system.backend)
-    return system.neighbor_finder.plan(coords, boundary, system.exclusions, backend=system.backend)
+    backend: Backend = system.backend
+    # What is differentiated, but not compiled, has values once nobody follows it.
+    coords, boundary = backend.stop_gradient(coords), constant(system.boundary, backend)
+    return system.neighbor_finder.plan(coords, boundary, system.exclusions, backend=backend)
 
 
 def build_neighbors(system: Any, coords: Array, plan: Any, *, xp: Any) -> NeighborList:
@@ -172,8 +175,13 @@ def neighbors_of(system: Any) -> tuple[NeighborList, Any]:
     """
     backend: Backend = system.backend
     xp = namespace_of(system)
-    finder = system.neighbor_finder
-    plan = plan_neighbors(system, system.coords)
+    finder, coords = system.neighbor_finder, backend.stop_gradient(system.coords)
+    leaves, spec = flatten(system)
+    structure = (backend, spec, tuple(tuple(leaf.shape) for leaf in leaves))
+    known = not backend.is_traced(coords)
+    plan = remembered_plan(structure) if known else None
+    if plan is None:
+        plan = plan_neighbors(system, coords)
     unknown = plan is None and uses_neighbors(system) and math.isfinite(finder.reach)
     if unknown:
         if system.n_atoms > MOST_ATOMS_ALL_PAIRS:
@@ -184,7 +192,11 @@ def neighbors_of(system: Any) -> tuple[NeighborList, Any]:
         system = system.with_fields(neighbor_finder=NeighborFinder())
     for _ in range(MOST_ENLARGEMENTS):
         neighbors = build_neighbors(system, system.coords, plan, xp=xp)
-        if backend.is_traced(neighbors.overflow) or not bool(neighbors.overflow):
+        if backend.is_traced(neighbors.overflow):
+            return neighbors, xp
+        if not bool(neighbors.overflow):
+            if known:
+                remember_plan(structure, finder, plan, neighbors)
             return neighbors, xp
         plan = finder.enlarge(plan, neighbors)
     raise NeighborOverflowError(f"{type(finder).__name__} overflowed at every capacity tried.")

@@ -14,7 +14,9 @@ from typing import Any
 
 from xpmd.neighbor_finder import EXACT, NeighborFinder
 from xpmd.neighbor_list import NeighborList
-from xpmd.program import MOST_PROGRAMS
+
+#: How many structures are remembered.
+MOST_PLANS = 64
 
 _plans: OrderedDict[Hashable, Any] = OrderedDict()
 
@@ -32,5 +34,5 @@ def remember_plan(
     if plan is None or plan == EXACT or finder.is_wasteful(plan, neighbors):
         return
     _plans[structure] = plan
-    while len(_plans) > MOST_PROGRAMS:
+    while len(_plans) > MOST_PLANS:
         _plans.popitem(last=False)
