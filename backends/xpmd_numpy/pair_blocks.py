@@ -16,7 +16,7 @@ from xpmd_numpy.runs import Runs, runs_of_blocks
 
 Array = Any
 
-#: Pairs in a block: a dozen arrays of them fit a core's cache, and calls cost little beside them.
+#: Pairs in a block: some arrays of them fit a core's cache, and calls cost little beside them.
 BLOCK = 32768
 
 #: Longest product in one call: OpenBLAS gives longer ones to threads, which then wait for more in a busy

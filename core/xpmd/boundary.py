@@ -114,7 +114,6 @@ def _displacements(
     backend: Any, leaves: Sequence[Any], spec: Any, start: Array, end: Array
 ) -> Array:
     """Return end - start in a box, as one compiled function where the backend compiles."""
-
     if backend.capabilities.jit:
         return _compiled_displacements(backend, spec)(start, end, *leaves)
     # A derivative may be taken with respect to the box and not the positions.
