@@ -18,7 +18,7 @@ _LENGTHENED = 1.0
 #: What is tried out runs for about so many seconds, so that lists are rebuilt as often as they will be.
 _TRIAL = 0.15
 #: How often.
-_TRIALS = 3
+_TRIALS = 2
 
 
 def scaled(*columns: tuple[str, float | None, float]) -> dict[str, float | None]:

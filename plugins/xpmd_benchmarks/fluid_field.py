@@ -18,7 +18,7 @@ from xpmd_benchmarks.remote import Engine
 from xpmd_benchmarks.skin_search import Known, skins_to_try, usual_and_best
 
 #: Rounds, and seconds a program gets in each.
-ROUNDS, SECONDS = 4, 0.2
+ROUNDS, SECONDS = 3, 0.2
 #: Steps of a run at least, where they take no longer than a second.
 STEADY = 100
 QUICK_ROUNDS, QUICK_SECONDS = 2, 0.05

@@ -17,7 +17,7 @@ from xpmd_benchmarks.fluid_states import CUTOFF, DT, FluidStates, cells_a_side
 from xpmd_benchmarks.states_folder import states_folder
 
 SKIN = 0.5
-ROUNDS, SECONDS = 3, 0.5
+ROUNDS, SECONDS = 2, 0.5
 #: Steps of a run at least: each builds a list to begin with, and then one in eight steps or so.
 LEAST, QUICK_LEAST = 40, 20
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.05
