@@ -14,7 +14,7 @@ SHORT = 20
 #: A round of a program that takes longer than this many times its share is left out now and then.
 _PATIENCE = 4.0
 #: Seconds that a run is lengthened to at most, so that what it begins with does not count.
-_LENGTHENED = 1.0
+_LENGTHENED = 0.8
 #: What is tried out runs for about so many seconds, so that lists are rebuilt as often as they will be.
 _TRIAL = 0.15
 #: How often.

@@ -16,7 +16,7 @@ from xpmd_benchmarks.engines import xpmd_atoms, xpmd_fluid
 CASES = ("all pairs", "thermostat and list", "records")
 #: Steps of a run, as in the example.
 STEPS, QUICK_STEPS = 500, 20
-ROUNDS, SECONDS = 5, 0.2
+ROUNDS, SECONDS = 4, 0.2
 
 
 def stepped(settings: BenchmarkSettings, backends: Sequence[str]) -> list[dict[str, Any]]:
